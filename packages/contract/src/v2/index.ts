@@ -1,0 +1,4 @@
+export * from './events.ts';
+export * from './message-types.ts';
+export * from './objects.ts';
+export * from './routes.ts';

@@ -1,0 +1,84 @@
+/** The eight message types of the Service Platform v2 document and what each accepts: contract §4 "Types". */
+import { z } from 'zod';
+import { LIMITS } from '../limits.ts';
+import { FreeObject, HttpUrl, Reference, UserId, longerThan } from '../values.ts';
+
+const Amount = z.number().min(0);
+const Latitude = z.number().min(-90).max(90);
+const Longitude = z.number().min(-180).max(180);
+const Id = UserId;
+
+interface MessageType {
+  /** What `content` must be; its length is checked before. */
+  content: z.ZodType<string>;
+  /** Keys that must be of their kind where present; others are kept as they are. */
+  metadata: z.ZodType<Record<string, unknown>>;
+}
+
+const Text = z.string().min(1, { error: 'must not be empty' });
+const COORDINATES = /^(-?\d{1,3}(?:\.\d+)?),\s*(-?\d{1,3}(?:\.\d+)?)$/;
+
+/** Reads the `"lat,lng"` of a location message; undefined where it is none or out of range. */
+export function parseCoordinates(content: string): { lat: number; lng: number } | undefined {
+  const found = COORDINATES.exec(content);
+  if (!found) return undefined;
+  const lat = Number(found[1]);
+  const lng = Number(found[2]);
+  return Latitude.safeParse(lat).success && Longitude.safeParse(lng).success ? { lat, lng } : undefined;
+}
+
+export const MESSAGE_TYPES = {
+  text: { content: Text, metadata: FreeObject },
+  photo: { content: HttpUrl, metadata: z.looseObject({ width: Amount, height: Amount, thumbnail: HttpUrl }).partial() },
+  video: { content: HttpUrl, metadata: z.looseObject({ duration: Amount, thumbnail: HttpUrl }).partial() },
+  voice: { content: HttpUrl, metadata: z.looseObject({ duration: Amount }).partial() },
+  location: {
+    content: z.string().refine((content) => parseCoordinates(content) !== undefined, { error: 'must be "lat,lng" in range' }),
+    metadata: z.looseObject({ lat: Latitude, lng: Longitude, address: z.string() }).partial(),
+  },
+  profile_share: { content: UserId, metadata: z.looseObject({ name: z.string(), avatar: z.string(), is_master: z.boolean() }).partial() },
+  post_share: { content: Id, metadata: z.looseObject({ author_name: z.string(), media_url: HttpUrl }).partial() },
+  booking_proposal: {
+    content: Text,
+    metadata: z.looseObject({ service_id: Id, service_name: z.string(), price: Amount, duration: Amount }).partial(),
+  },
+} as const satisfies Record<string, MessageType>;
+
+export type MessageTypeName = keyof typeof MESSAGE_TYPES;
+export const MessageTypeName = z.enum(Object.keys(MESSAGE_TYPES) as [MessageTypeName, ...MessageTypeName[]]);
+
+/** An issue that is answered with `MESSAGE_TOO_LARGE` instead of `INVALID_DATA`. */
+const tooLarge = (path: string, message: string) => ({ code: 'custom' as const, path: [path], message, params: { code: 'MESSAGE_TOO_LARGE' } });
+
+/** The body of a message as a client may send it, on a socket or by REST. */
+export const MessageDraft = z
+  .object({
+    type: MessageTypeName,
+    content: z.string(),
+    metadata: FreeObject.optional(),
+    client_message_id: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .max(LIMITS.clientMessageIdCharacters, { error: `must have at most ${LIMITS.clientMessageIdCharacters} characters` })
+      .nullish(),
+    reply_to: Reference.nullish(),
+  })
+  .superRefine((draft, context) => {
+    if (longerThan(draft.content, LIMITS.messageCharacters)) {
+      context.addIssue(tooLarge('content', `must have at most ${LIMITS.messageCharacters} characters`));
+      return;
+    }
+    if (draft.metadata && new TextEncoder().encode(JSON.stringify(draft.metadata)).length > LIMITS.metadataBytes) {
+      context.addIssue(tooLarge('metadata', `must be at most ${LIMITS.metadataBytes} bytes of JSON`));
+      return;
+    }
+    const rules = MESSAGE_TYPES[draft.type];
+    const content = rules.content.safeParse(draft.content);
+    for (const issue of content.error?.issues ?? []) context.addIssue({ code: 'custom', path: ['content'], message: issue.message });
+    if (!draft.metadata) return;
+    const metadata = rules.metadata.safeParse(draft.metadata);
+    for (const issue of metadata.error?.issues ?? [])
+      context.addIssue({ code: 'custom', path: ['metadata', ...issue.path], message: issue.message });
+  });
+
+export type MessageDraft = z.output<typeof MessageDraft>;

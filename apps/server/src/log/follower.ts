@@ -1,0 +1,129 @@
+import type { LogEntry } from './log-entry.ts';
+import type { CommitListener } from './write-queue.ts';
+
+/** Reads a stream's entries after a version, in order; a page of the length asked for, or shorter at the end. */
+export type ReadAfter = (stream: string, version: number, limit: number) => Promise<readonly LogEntry[]>;
+
+/** Called for every entry, in version order for each stream. Must not throw and must not wait. */
+export type EntryListener = (entry: LogEntry) => void;
+
+/** What brings this node the entries that other nodes committed. On one node there is none. */
+export interface LogCarrier {
+  /** Tells the other nodes; a hint that may get lost. */
+  publish(entries: readonly LogEntry[]): void;
+}
+
+interface StreamPosition {
+  /** The latest version that listeners have had. */
+  version: number;
+  /** A read of the log is under way; what arrives meanwhile is read by it, or by the next one. */
+  filling: boolean;
+  /** The highest version known to exist. */
+  known: number;
+}
+
+// A position is needed only from a stream's latest entry to its next one on this node; beyond this many the oldest are forgotten,
+// and the stream is picked up again at its next entry.
+const POSITIONS = 200_000;
+const FILL_PAGE = 200;
+const RETRY_MS = 250;
+
+/**
+ * Follows streams in version order. Entries come from this node's commits or from a carrier, in whatever order and however often;
+ * listeners get each once and in order. A gap is filled from the database: the log is the truth, a carrier only makes it fast.
+ */
+export class Follower implements CommitListener {
+  readonly #read: ReadAfter;
+  readonly #carrier: LogCarrier | undefined;
+  readonly #listeners: EntryListener[] = [];
+  readonly #positions = new Map<string, StreamPosition>();
+  #stopped = false;
+
+  constructor(read: ReadAfter, carrier?: LogCarrier) {
+    this.#read = read;
+    this.#carrier = carrier;
+  }
+
+  /** Adds a listener; listeners are called in the order in which they were added. */
+  onEntry(listener: EntryListener): void {
+    this.#listeners.push(listener);
+  }
+
+  committed(entries: readonly LogEntry[]): void {
+    this.receive(entries);
+    this.#carrier?.publish(entries);
+  }
+
+  uncertain(versions: ReadonlyMap<string, number>): void {
+    for (const [stream, version] of versions) {
+      const position = this.#position(stream, version);
+      // At least one more may exist; the read tells.
+      this.#fill(stream, position, version + 1);
+    }
+  }
+
+  /** Takes entries from a commit or from a carrier. */
+  receive(entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
+      const position = this.#position(entry.stream, entry.version - 1);
+      if (entry.version <= position.version) continue;
+      if (entry.version === position.version + 1 && !position.filling) {
+        position.version = entry.version;
+        this.#tell(entry);
+      } else this.#fill(entry.stream, position, entry.version);
+    }
+  }
+
+  /** Ends retries of reading. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #position(stream: string, ifUnknown: number): StreamPosition {
+    let position = this.#positions.get(stream);
+    if (!position) {
+      position = { version: ifUnknown, filling: false, known: ifUnknown };
+      this.#positions.set(stream, position);
+      if (this.#positions.size > POSITIONS) this.#forgetOldest();
+    }
+    return position;
+  }
+
+  #forgetOldest(): void {
+    for (const [stream, { filling }] of this.#positions) {
+      if (filling) continue;
+      this.#positions.delete(stream);
+      return;
+    }
+  }
+
+  #fill(stream: string, position: StreamPosition, known: number): void {
+    position.known = Math.max(position.known, known);
+    if (position.filling) return;
+    position.filling = true;
+    void this.#readOn(stream, position);
+  }
+
+  async #readOn(stream: string, position: StreamPosition): Promise<void> {
+    while (position.version < position.known && !this.#stopped) {
+      const known = position.known;
+      try {
+        const entries = await this.#read(stream, position.version, FILL_PAGE);
+        for (const entry of entries) {
+          position.version = entry.version;
+          this.#tell(entry);
+        }
+        // The end of the log: what was thought to exist does not (an uncertain commit that failed).
+        if (entries.length === 0 && position.known === known) position.known = position.version;
+      } catch {
+        // The store is away; what was committed will still be there.
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+    position.filling = false;
+  }
+
+  #tell(entry: LogEntry): void {
+    for (const listener of this.#listeners) listener(entry);
+  }
+}

@@ -1,0 +1,104 @@
+import { bulkInsert, bulkSelect, bulkUpdate } from '../storage/bulk.ts';
+import { TransactionConflict, type Bindable, type Database, type WriteConnection } from '../storage/storage.ts';
+import type { LogEntry, StreamCounters } from './log-entry.ts';
+
+const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: true });
+const INSERT_STREAMS = bulkInsert('streams', { id: 'text', version: 'int8', seq: 'int8' }, { onConflict: 'nothing' });
+const UPDATE_STREAMS = bulkUpdate('streams', { set: { version: 'int8', seq: 'int8' }, key: { id: 'text' } });
+const INSERT_LOG = bulkInsert('stream_log', { stream: 'text', version: 'int8', kind: 'text', data: 'text', created_at: 'int8' });
+
+interface LockedStream extends StreamCounters {
+  /** The version when the lock was taken: what memory must have seen to be current. */
+  readonly lockedVersion: number;
+  /** There is no row yet; it is made with the first entry. */
+  readonly isNew: boolean;
+}
+
+/**
+ * A write transaction with the log in it. The rows of all streams that it will append to are locked first, so versions and seqs are
+ * counted in memory and written once at the end, together with the entries: one update a stream and one bulk insert a commit.
+ */
+export class WriteTransaction {
+  /** Queries inside this transaction. */
+  readonly db: Database;
+  readonly connection: WriteConnection;
+  /** The one time of everything that this transaction writes, in milliseconds. */
+  readonly now: number;
+  readonly #streams = new Map<string, LockedStream>();
+  readonly #entries: LogEntry[] = [];
+
+  constructor(connection: WriteConnection, now: number) {
+    this.connection = connection;
+    this.db = connection.db;
+    this.now = now;
+  }
+
+  /** Locks the rows of `streams`, in an order that all nodes share. Streams that do not exist yet start at version 0. */
+  async lock(streams: Iterable<string>): Promise<void> {
+    const missing = [...new Set(streams)].filter((id) => !this.#streams.has(id)).sort();
+    if (missing.length === 0) return;
+    for (const id of missing) this.#streams.set(id, { version: 0, seq: 0, lockedVersion: 0, isNew: true });
+    const found = await this.connection.selectMany<StreamCounters & { id: string }>(LOCK_STREAMS, missing);
+    for (const { id, version, seq } of found) this.#streams.set(id, { version, seq, lockedVersion: version, isNew: false });
+  }
+
+  /** The counters of a locked stream. @throws where the stream was not named when the work was queued: a fault of ours */
+  stream(id: string): Readonly<LockedStream> {
+    const stream = this.#streams.get(id);
+    if (!stream) throw new Error(`stream ${id} is not locked`);
+    return stream;
+  }
+
+  /** Takes the next message number of a stream. */
+  nextSeq(id: string): number {
+    return ++(this.stream(id) as LockedStream).seq;
+  }
+
+  /** Appends a change to a stream and returns its version; it is announced after the commit. */
+  append(stream: string, kind: string, data: unknown): number {
+    const version = ++(this.stream(stream) as LockedStream).version;
+    this.#entries.push({ stream, version, kind, data, createdAt: this.now });
+    return version;
+  }
+
+  /**
+   * Runs `work`; where it throws, what it wrote and appended is undone and the transaction goes on with the rest of the batch.
+   * @throws what `work` threw
+   */
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const entries = this.#entries.length;
+    const counters = [...this.#streams].map(([id, { version, seq }]) => [id, version, seq] as const);
+    try {
+      return await this.connection.savepoint(work);
+    } catch (error) {
+      this.#entries.length = entries;
+      for (const [id, version, seq] of counters) Object.assign(this.#streams.get(id)!, { version, seq });
+      throw error;
+    }
+  }
+
+  /** Writes the entries and counters; the last thing before the commit. @returns the entries, to be handed to the follower after it */
+  async finish(): Promise<readonly LogEntry[]> {
+    const changed: Bindable[][] = [];
+    const made: Bindable[][] = [];
+    for (const [id, stream] of this.#streams) {
+      if (stream.version === stream.lockedVersion) continue;
+      if (stream.isNew) made.push([id, stream.version, stream.seq]);
+      else changed.push([stream.version, stream.seq, id]);
+    }
+    if (made.length > 0 && (await this.connection.insertMany(INSERT_STREAMS, made)) < made.length) {
+      throw new TransactionConflict('another node has just begun the same stream');
+    }
+    await this.connection.updateMany(UPDATE_STREAMS, changed);
+    await this.connection.insertMany(
+      INSERT_LOG,
+      this.#entries.map((e) => [e.stream, e.version, e.kind, JSON.stringify(e.data), e.createdAt]),
+    );
+    return this.#entries;
+  }
+
+  /** The versions at which the locked streams stood before this transaction. */
+  lockedVersions(): Map<string, number> {
+    return new Map([...this.#streams].map(([id, stream]) => [id, stream.lockedVersion]));
+  }
+}

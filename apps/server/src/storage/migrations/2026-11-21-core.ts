@@ -1,0 +1,131 @@
+/** Users, sign-in, chats, messages and the log. Frozen: later changes are later files. */
+import { sql, type Kysely } from 'kysely';
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  const now = db.schema;
+
+  await now
+    .createTable('users')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('avatar', 'text')
+    .addColumn('role', 'text', (c) => c.notNull())
+    .addColumn('email', 'text', (c) => c.unique())
+    .addColumn('password_hash', 'text')
+    .addColumn('locale', 'text')
+    .addColumn('is_master', 'int2', (c) => c.notNull().defaultTo(0))
+    .addColumn('disabled', 'int2', (c) => c.notNull().defaultTo(0))
+    .addColumn('erased_at', 'int8')
+    .addColumn('last_seen', 'int8')
+    .addColumn('created_at', 'int8', (c) => c.notNull())
+    .addColumn('updated_at', 'int8', (c) => c.notNull())
+    .execute();
+
+  await now
+    .createTable('refresh_tokens')
+    .addColumn('hash', 'text', (c) => c.primaryKey())
+    .addColumn('family', 'text', (c) => c.notNull())
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('expires_at', 'int8', (c) => c.notNull())
+    .addColumn('used_at', 'int8')
+    .execute();
+  await now.createIndex('refresh_tokens_family').on('refresh_tokens').column('family').execute();
+  await now.createIndex('refresh_tokens_user').on('refresh_tokens').column('user_id').execute();
+
+  await now
+    .createTable('devices')
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('device', 'text', (c) => c.notNull())
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('token_hash', 'text', (c) => c.notNull())
+    .addColumn('updated_at', 'int8', (c) => c.notNull())
+    .addPrimaryKeyConstraint('devices_pk', ['user_id', 'device'])
+    .execute();
+
+  await now
+    .createTable('chats')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('type', 'text', (c) => c.notNull())
+    .addColumn('title', 'text')
+    .addColumn('direct_key', 'text', (c) => c.unique())
+    .addColumn('created_by', 'text', (c) => c.notNull())
+    .addColumn('member_count', 'int8', (c) => c.notNull())
+    .addColumn('created_at', 'int8', (c) => c.notNull())
+    .execute();
+
+  await now
+    .createTable('chat_members')
+    .addColumn('chat_id', 'text', (c) => c.notNull())
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('joined_at', 'int8', (c) => c.notNull())
+    .addColumn('delivered_seq', 'int8', (c) => c.notNull())
+    .addColumn('read_seq', 'int8', (c) => c.notNull())
+    .addColumn('read_at', 'int8')
+    .addColumn('muted_until', 'int8')
+    .addPrimaryKeyConstraint('chat_members_pk', ['chat_id', 'user_id'])
+    .execute();
+  await now.createIndex('chat_members_user').on('chat_members').columns(['user_id', 'chat_id']).execute();
+
+  await now
+    .createTable('messages')
+    .addColumn('id', 'text', (c) => c.notNull().unique())
+    .addColumn('chat_id', 'text', (c) => c.notNull())
+    .addColumn('seq', 'int8', (c) => c.notNull())
+    .addColumn('version', 'int8', (c) => c.notNull())
+    .addColumn('content_version', 'int8', (c) => c.notNull())
+    .addColumn('sender_id', 'text', (c) => c.notNull())
+    .addColumn('type', 'text', (c) => c.notNull())
+    .addColumn('content', 'text', (c) => c.notNull())
+    .addColumn('metadata', 'text', (c) => c.notNull())
+    .addColumn('client_message_id', 'text')
+    .addColumn('reply_to', 'text')
+    .addColumn('created_at', 'int8', (c) => c.notNull())
+    .addColumn('edited_at', 'int8')
+    .addColumn('deleted_at', 'int8')
+    .addPrimaryKeyConstraint('messages_pk', ['chat_id', 'seq'])
+    .execute();
+  // What makes a repeated send harmless: the database refuses it, whichever node it comes to.
+  await now
+    .createIndex('messages_client_message_id')
+    .unique()
+    .on('messages')
+    .columns(['chat_id', 'sender_id', 'client_message_id'])
+    .where(sql.ref('client_message_id'), 'is not', null)
+    .execute();
+  // Own messages after the read watermark do not count as unread; also export and erasure of a person.
+  await now.createIndex('messages_sender').on('messages').columns(['sender_id', 'chat_id', 'seq']).execute();
+
+  await now
+    .createTable('message_reactions')
+    .addColumn('message_id', 'text', (c) => c.notNull())
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('emoji', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'int8', (c) => c.notNull())
+    .addPrimaryKeyConstraint('message_reactions_pk', ['message_id', 'emoji', 'user_id'])
+    .execute();
+  await now.createIndex('message_reactions_user').on('message_reactions').column('user_id').execute();
+
+  await now
+    .createTable('streams')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('version', 'int8', (c) => c.notNull())
+    .addColumn('seq', 'int8', (c) => c.notNull())
+    .execute();
+
+  await now
+    .createTable('stream_log')
+    .addColumn('stream', 'text', (c) => c.notNull())
+    .addColumn('version', 'int8', (c) => c.notNull())
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('data', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'int8', (c) => c.notNull())
+    .addPrimaryKeyConstraint('stream_log_pk', ['stream', 'version'])
+    .execute();
+  await now.createIndex('stream_log_age').on('stream_log').column('created_at').execute();
+
+  await now
+    .createTable('application_state')
+    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('value', 'text', (c) => c.notNull())
+    .execute();
+}

@@ -1,0 +1,146 @@
+/**
+ * The tables as both engines have them. Portable on purpose: ids and JSON are text, times are integers of milliseconds,
+ * booleans are 0 or 1.
+ */
+import type { Generated } from 'kysely';
+import type { Locale } from '@majlis/contract';
+import type { v2 } from '@majlis/contract';
+
+/** 0 or 1. */
+export type Bit = 0 | 1;
+
+export interface UsersTable {
+  id: string;
+  name: string;
+  avatar: string | null;
+  role: v2.Role;
+  email: string | null;
+  password_hash: string | null;
+  locale: Locale | null;
+  is_master: Bit;
+  disabled: Bit;
+  /** The person was erased; the row stays so that others' conversations keep a sender. */
+  erased_at: number | null;
+  last_seen: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface RefreshTokensTable {
+  /** SHA-256 of the token, hex. */
+  hash: string;
+  /** All tokens that rotated out of one sign-in. */
+  family: string;
+  user_id: string;
+  expires_at: number;
+  /** Set when it was exchanged; a second exchange revokes the family. */
+  used_at: number | null;
+}
+
+/** What a device's latest connection and token were: the reasons of `sync:required`. */
+export interface DevicesTable {
+  user_id: string;
+  /** `auth.device_id`, or the token's hash where the client gives none. */
+  device: string;
+  /** open, left (the client's own DISCONNECT), refused (a refused or expired token). */
+  state: 'open' | 'left' | 'refused';
+  token_hash: string;
+  updated_at: number;
+}
+
+export interface ChatsTable {
+  id: string;
+  type: 'direct' | 'group';
+  title: string | null;
+  /** The two ids of a direct chat, sorted, as JSON; null for groups. Unique, so a direct chat is never made twice. */
+  direct_key: string | null;
+  created_by: string;
+  member_count: number;
+  created_at: number;
+}
+
+export interface ChatMembersTable {
+  chat_id: string;
+  user_id: string;
+  joined_at: number;
+  /** Watermarks on the chat's seq: how far this member has received and read. */
+  delivered_seq: number;
+  read_seq: number;
+  read_at: number | null;
+  muted_until: number | null;
+}
+
+export interface MessagesTable {
+  id: string;
+  chat_id: string;
+  seq: number;
+  /** The chat stream's version at this message's latest change. */
+  version: number;
+  /** The version of the latest log entry that carries content: where erasing starts (see log entries' `previous`). */
+  content_version: number;
+  sender_id: string;
+  type: v2.MessageTypeName;
+  content: string;
+  /** JSON object. */
+  metadata: string;
+  client_message_id: string | null;
+  reply_to: string | null;
+  created_at: number;
+  edited_at: number | null;
+  deleted_at: number | null;
+}
+
+export interface MessageReactionsTable {
+  message_id: string;
+  user_id: string;
+  emoji: string;
+  created_at: number;
+}
+
+/** One row a stream: its counters. Whoever holds this row's lock may append. */
+export interface StreamsTable {
+  id: string;
+  /** Number of the latest change. */
+  version: number;
+  /** Number of the latest message, for streams that have messages. */
+  seq: number;
+}
+
+export interface StreamLogTable {
+  stream: string;
+  version: number;
+  kind: string;
+  /** The change, as JSON; what projections read. */
+  data: string;
+  created_at: number;
+}
+
+/** What has been put into the full-text index, which trails the messages. */
+export interface MessageSearchTable {
+  /** Also the row id of the full-text index on SQLite. */
+  id: Generated<number>;
+  message_id: string;
+  chat_id: string;
+  seq: number;
+  /** Folded text. */
+  body: string;
+}
+
+export interface ApplicationStateTable {
+  key: string;
+  value: string;
+}
+
+export interface Schema {
+  users: UsersTable;
+  refresh_tokens: RefreshTokensTable;
+  devices: DevicesTable;
+  chats: ChatsTable;
+  chat_members: ChatMembersTable;
+  messages: MessagesTable;
+  message_reactions: MessageReactionsTable;
+  streams: StreamsTable;
+  stream_log: StreamLogTable;
+  message_search: MessageSearchTable;
+  application_state: ApplicationStateTable;
+}

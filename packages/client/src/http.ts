@@ -1,0 +1,63 @@
+import type { AnswerOf, InputOf, Route } from '@majlis/contract';
+import { MajlisError, errorFromWire } from './errors.ts';
+
+/** What a route takes, by its declaration in the contract; what has a default there may be left out. */
+type SentTo<R extends Route> = (InputOf<R>['params'] extends undefined ? { params?: undefined } : { params: InputOf<R>['params'] }) &
+  (InputOf<R>['query'] extends undefined ? { query?: undefined } : { query?: Partial<InputOf<R>['query']> }) &
+  (InputOf<R>['body'] extends undefined ? { body?: undefined } : { body: InputOf<R>['body'] }) & { signal?: AbortSignal | undefined };
+
+/** Calls a route of the contract: `call<typeof v2.chatRoutes.get>('GET', '/api/v2/chats/:id', { params: { id } })`. */
+export type Call = <R extends Route>(method: R['method'], path: R['path'], input: SentTo<R>) => Promise<AnswerOf<R>>;
+
+interface HttpOptions {
+  url: string;
+  fetch: typeof globalThis.fetch;
+  restTimeoutMs: number;
+  /** The token to send, or null for none; called again with the one that was refused. */
+  token: (refused: string | null) => Promise<string | null>;
+}
+
+/** Makes the function that calls routes. It rejects with `MajlisError` and with nothing else. */
+export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): Call {
+  return async (method, path, { params, query, body, signal }) => {
+    const target = new URL(fillPath(path, params ?? {}), url);
+    for (const [key, value] of Object.entries(query ?? {})) if (value !== undefined && value !== null) target.searchParams.set(key, String(value));
+    const attempt = async (bearer: string | null) => {
+      const cut = new AbortController();
+      const abort = () => cut.abort();
+      const timer = setTimeout(abort, restTimeoutMs);
+      signal?.addEventListener('abort', abort);
+      try {
+        return await fetch(target, {
+          method,
+          signal: cut.signal,
+          headers: { ...(bearer !== null && { authorization: `Bearer ${bearer}` }), ...(body !== undefined && { 'content-type': 'application/json' }) },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
+        });
+      } catch (cause) {
+        throw new MajlisError('NETWORK', cause instanceof Error ? cause.message : 'The server could not be reached');
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+      }
+    };
+    const bearer = await token(null);
+    let answer = await attempt(bearer);
+    if (answer.status === 401 && bearer !== null) {
+      const renewed = await token(bearer);
+      if (renewed !== null && renewed !== bearer) answer = await attempt(renewed);
+    }
+    return (await readAnswer(answer)) as never;
+  };
+}
+
+function fillPath(path: string, params: Readonly<Record<string, unknown>>): string {
+  return path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
+}
+
+async function readAnswer(answer: Response): Promise<unknown> {
+  if (answer.status === 204) return undefined;
+  const value: unknown = await answer.json().catch(() => undefined);
+  if (!answer.ok) throw errorFromWire(value ?? { message: `HTTP ${answer.status}` });
+  return value;
+}

@@ -1,0 +1,11 @@
+export { createClient, type ClientEvents, type MajlisClient } from './client.ts';
+export type { CloseReason } from './close-policy.ts';
+export type { StateChange } from './connection.ts';
+export { MajlisError, type ClientErrorCode } from './errors.ts';
+export { uuid } from './ids.ts';
+export type { ConnectionState } from './machine.ts';
+export type { ClientOptions, TokenRequest } from './options.ts';
+export type { OutboxChange, QueuedMessage } from './outbox.ts';
+export { createSignIn, type Rest } from './rest.ts';
+export type { Storage } from './storage.ts';
+export type * from './wire.ts';

@@ -1,0 +1,145 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { collectGarbage } from './garbage-collection.ts';
+import { LoadProcess } from './load-process.ts';
+import { peers } from './peers.ts';
+import type { Gathering, PeerName } from './peers.ts';
+import { processResidentBytes } from './process-usage.ts';
+import { percentile } from './scenarios.ts';
+import type { IdleScenario, MemoryResult, TrafficScenario } from './scenarios.ts';
+import type { RunningServer } from './server-process.ts';
+import type { Measurement, Seat } from './traffic.ts';
+
+/** How long things are measured. */
+export interface Timing {
+  /** Each server is measured this many times, the servers in turn, because a machine's speed drifts from minute to minute. */
+  rounds: number;
+  firstWarmUpMs: number;
+  warmUpMs: number;
+  measureMs: number;
+  /** Before memory is read. The default ping interval is 25 s, and the first pings take memory too. */
+  settleMs: number;
+}
+
+/** A result for each server that was measured. */
+export type ByPeer<Result> = Partial<Record<PeerName, Result>>;
+
+/** A server and the load generator that is connected to it. */
+interface Stand {
+  peer: PeerName;
+  server: RunningServer;
+  load: LoadProcess;
+}
+
+interface IdleStand extends Stand {
+  seats: Seat[];
+}
+
+const drainMs = 15_000;
+const nobody: Gathering = { chats: 0, membersPerChat: 0, sendersPerChat: 0 };
+
+/** Runs a scenario on the peers, round by round in turn. Rejects where a message is missing, repeated or out of order. */
+export async function measureTraffic(scenario: TrafficScenario, names: PeerName[], timing: Timing, directory: string): Promise<ByPeer<Measurement>> {
+  const stands: Stand[] = [];
+  const measured: ByPeer<Measurement> = {};
+  try {
+    for (const peer of names) {
+      const server = await peers[peer].start(made(join(directory, peer)));
+      const load = new LoadProcess();
+      stands.push({ peer, server, load });
+      const seats = await peers[peer].prepare(server, scenario.gathering);
+      await load.connect(server.port, seats, peers[peer].expectations(scenario.gathering));
+    }
+    for (let round = 0; round < timing.rounds; round++) {
+      // Back and forth (A B, B A), so that a steady drift falls on both alike.
+      for (const { peer, server, load } of round % 2 === 0 ? stands : stands.toReversed()) {
+        const measurement = await load.run({
+          load: scenario.load,
+          warmUpMs: round === 0 ? timing.firstWarmUpMs : timing.warmUpMs,
+          measureMs: timing.measureMs,
+          drainMs,
+          serverPid: server.pid,
+        });
+        const earlier = measured[peer];
+        measured[peer] = earlier ? sum(earlier, measurement) : measurement;
+      }
+    }
+    for (const { load } of stands) await load.check();
+    return measured;
+  } finally {
+    await stopAll(stands);
+  }
+}
+
+/** Measures what idle connections add to the resident memory of each peer; the peers settle side by side, which needs no processor time. */
+export async function measureIdle(scenario: IdleScenario, names: PeerName[], timing: Timing, directory: string): Promise<ByPeer<MemoryResult>> {
+  const stands: IdleStand[] = [];
+  try {
+    for (const peer of names) stands.push(await idleStand(scenario, peer, made(join(directory, peer))));
+    const before = await connectAndRead(stands, (seats) => seats.slice(0, scenario.warmUp), timing);
+    const after = await connectAndRead(stands, (seats) => seats.slice(scenario.warmUp), timing);
+    const each = (figure: keyof MemoryResult, index: number): number => (after[index]![figure] - before[index]![figure]) / scenario.connections;
+    return Object.fromEntries(names.map((peer, index) => [peer, { settled: each('settled', index), collected: each('collected', index) }]));
+  } finally {
+    await stopAll(stands);
+  }
+}
+
+async function idleStand(scenario: IdleScenario, peer: PeerName, directory: string): Promise<IdleStand> {
+  const preparing = await peers[peer].start(directory);
+  const seats = await peers[peer].prepareIdle(preparing, scenario.warmUp + scenario.connections).finally(() => preparing.stop());
+  // Started anew, so that what making the users left in memory does not serve connections for nothing.
+  const server = await peers[peer].start(directory);
+  return { peer, server, load: new LoadProcess(), seats };
+}
+
+async function connectAndRead(stands: IdleStand[], choose: (seats: Seat[]) => Seat[], timing: Timing): Promise<MemoryResult[]> {
+  for (const { peer, server, load, seats } of stands) {
+    await load.connect(server.port, choose(seats), peers[peer].expectations(nobody));
+  }
+  await delay(timing.settleMs);
+  return Promise.all(
+    stands.map(async ({ server, load }) => {
+      await load.check();
+      const settled = await residentBytes(server);
+      await collectGarbage(server);
+      return { settled, collected: await residentBytes(server) };
+    }),
+  );
+}
+
+/** The median of several readings. */
+async function residentBytes({ pid }: RunningServer): Promise<number> {
+  const readings: number[] = [];
+  for (let reading = 0; reading < 5; reading++) {
+    readings.push(processResidentBytes(pid));
+    await delay(200);
+  }
+  return percentile(readings, 0.5);
+}
+
+async function stopAll(stands: Stand[]): Promise<void> {
+  for (const { load, server } of stands) {
+    await load.stop();
+    await server.stop();
+  }
+}
+
+function sum(a: Measurement, b: Measurement): Measurement {
+  return {
+    elapsedMs: a.elapsedMs + b.elapsedMs,
+    serverCpu: a.serverCpu + b.serverCpu,
+    generatorCpu: a.generatorCpu + b.generatorCpu,
+    messages: a.messages + b.messages,
+    deliveries: a.deliveries + b.deliveries,
+    deliveryBytes: a.deliveryBytes + b.deliveryBytes,
+    receipts: a.receipts + b.receipts,
+    latencies: [...a.latencies, ...b.latencies],
+  };
+}
+
+function made(directory: string): string {
+  mkdirSync(directory, { recursive: true });
+  return directory;
+}

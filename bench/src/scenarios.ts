@@ -1,0 +1,108 @@
+import type { Gathering } from './peers.ts';
+import type { Load, Measurement } from './traffic.ts';
+
+/** What is asked of a figure: the ratio, ours to the bare server's, or a bound that ours must keep by itself. */
+export type Target = { ratioAtMost: number } | { ratioAtLeast: number } | { below: number };
+
+/** A figure that the servers are compared by. */
+export interface Comparison<Result> {
+  label: string;
+  figure(result: Result): number;
+  /** Decimal places to print. */
+  digits: number;
+  target: Target;
+}
+
+/** What one idle connection adds to a server's resident memory, in bytes. */
+export interface MemoryResult {
+  settled: number;
+  /** The same after a full garbage collection: what connections hold, without what making them left behind. */
+  collected: number;
+}
+
+interface Described {
+  name: string;
+  title: string;
+}
+
+/** Messages between connected users. */
+export interface TrafficScenario extends Described {
+  kind: 'traffic';
+  gathering: Gathering;
+  load: Load;
+  comparisons: Comparison<Measurement>[];
+}
+
+/** Connections that do nothing: what `connections` more cost where `warmUp` are there already. */
+export interface IdleScenario extends Described {
+  kind: 'idle';
+  warmUp: number;
+  connections: number;
+  comparisons: Comparison<MemoryResult>[];
+}
+
+export type Scenario = TrafficScenario | IdleScenario;
+
+/** The value below which `share` (0 to 1) of the values lie; NaN of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+const deliveriesPerSecond = ({ deliveries, elapsedMs }: Measurement): number => (deliveries / elapsedMs) * 1000;
+const cpuPerMessage = ({ serverCpu, messages }: Measurement): number => serverCpu / messages;
+const cpuPerDelivery = ({ serverCpu, deliveries }: Measurement): number => serverCpu / deliveries;
+
+/** Enough in flight to keep the bare server busy all the time: it is, with any number above a few. */
+const saturating: Load = { kind: 'closed', window: 32 };
+const pacedDeliveriesPerSecond = 20_000;
+
+const room = (members: number): Gathering => ({ chats: 1, membersPerChat: members, sendersPerChat: 5 });
+
+const saturatedRoom = (members: number): TrafficScenario => ({
+  kind: 'traffic',
+  name: `room-${members}`,
+  title: `room of ${members.toLocaleString('en')}, closed loop`,
+  gathering: room(members),
+  load: saturating,
+  comparisons: [{ label: 'deliveries/s', figure: deliveriesPerSecond, digits: 0, target: { ratioAtLeast: 5 } }],
+});
+
+const pacedRoom = (members: number): TrafficScenario => ({
+  kind: 'traffic',
+  name: `room-${members}-paced`,
+  title: `room of ${members.toLocaleString('en')}, ${pacedDeliveriesPerSecond.toLocaleString('en')} deliveries/s`,
+  gathering: room(members),
+  load: { kind: 'paced', messagesPerSecond: pacedDeliveriesPerSecond / members },
+  comparisons: [
+    { label: 'CPU µs per delivery', figure: cpuPerDelivery, digits: 2, target: { ratioAtMost: 1.2 } },
+    { label: 'p99 latency, ms', figure: ({ latencies }) => percentile(latencies, 0.99), digits: 1, target: { below: 50 } },
+  ],
+});
+
+/** Everything that is compared. A new comparison is a new row. */
+export const scenarios: Scenario[] = [
+  {
+    kind: 'traffic',
+    name: 'direct',
+    title: 'one to one, 500 pairs, window of 4',
+    gathering: { chats: 500, membersPerChat: 2, sendersPerChat: 1 },
+    load: { kind: 'closed', window: 4 },
+    comparisons: [{ label: 'CPU µs per message', figure: cpuPerMessage, digits: 1, target: { ratioAtMost: 1.75 } }],
+  },
+  saturatedRoom(100),
+  saturatedRoom(1000),
+  pacedRoom(100),
+  pacedRoom(1000),
+  {
+    kind: 'idle',
+    name: 'idle',
+    title: '5,000 idle connections',
+    warmUp: 500,
+    connections: 5000,
+    comparisons: [
+      { label: 'resident KiB each', figure: ({ settled }) => settled / 1024, digits: 1, target: { ratioAtMost: 1.5 } },
+      { label: 'resident KiB each, after a full collection', figure: ({ collected }) => collected / 1024, digits: 1, target: { ratioAtMost: 1.5 } },
+    ],
+  },
+];

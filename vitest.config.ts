@@ -1,0 +1,28 @@
+import { availableParallelism } from 'node:os';
+import { defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+// The sources of the workspaces are run, not what was built of them.
+const conditions = ['@majlis/source', ...defaultServerConditions];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve: { conditions },
+        ssr: { resolve: { conditions } },
+        // Nest injects by the metadata of decorators; said here, it holds for test files too, which no tsconfig includes.
+        oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+        test: {
+          name: 'node',
+          include: ['apps/{server,console}/test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+    // The servers and browsers that tests start run beside the workers and want cores too.
+    pool: 'forks',
+    maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  },
+});

@@ -1,0 +1,142 @@
+/** The AsyncAPI 3.0 document of every declared namespace, from the server's point of view: it receives what clients emit. */
+import { z } from 'zod';
+import type { ClientEvent, Namespace, ServerEvent } from './declare.ts';
+import { schemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';
+import { CONTRACT_VERSION, namespaces } from './surfaces.ts';
+import { ErrorBody } from './v2/events.ts';
+
+type Json = Record<string, unknown>;
+
+export interface AsyncApiDocument extends Json {
+  asyncapi: '3.0.0';
+  channels: Record<string, Json & { messages: Record<string, Json> }>;
+  operations: Record<string, Json>;
+  components: { schemas: Record<string, JsonSchema> } & Json;
+}
+
+/** How an acknowledgement tells a failure on the namespaces whose clients expect `{error}` alone; elsewhere it has a status too. */
+const BARE_REFUSALS: ReadonlySet<string> = new Set(['/chat', '/projects', '/admin']);
+
+/** What the acknowledgement of a failed event looks like on a namespace. Contract §2. */
+export function refusalOf(namespace: string): z.ZodType {
+  return BARE_REFUSALS.has(namespace) ? z.object({ error: ErrorBody }) : z.object({ status: z.literal('error'), error: ErrorBody });
+}
+
+const keyOf = (name: string) => (name === '/' ? 'root' : name.replace(/\W+/g, '_').replace(/^_/, ''));
+
+/** @param options.serverUrl where the server is reached (http or https) */
+export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApiDocument {
+  const url = new URL(options.serverUrl ?? 'http://127.0.0.1:3000');
+  const schemas = schemaCollector('draft-7');
+  const channels: AsyncApiDocument['channels'] = {};
+  const operations: Record<string, Json> = {};
+  for (const namespace of namespaces) {
+    const channel = keyOf(namespace.name);
+    channels[channel] = channelObject(namespace, schemas);
+    for (const event of Object.values(namespace.receives))
+      operations[`${channel}_receive_${keyOf(event.name)}`] = receiveOperation(channel, event);
+    for (const event of Object.values(namespace.sends)) operations[`${channel}_send_${keyOf(event.name)}`] = sendOperation(channel, event);
+  }
+
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Majlis',
+      version: CONTRACT_VERSION,
+      description:
+        'Events of Majlis. A channel is a Socket.IO namespace (protocol 5, Engine.IO 4); a message is an event with one argument, the payload. ' +
+        'A reply is the acknowledgement of the event, with one argument too; a client that gives no callback gets none, and a failure as event `error`.',
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      socketio: {
+        host: url.host,
+        protocol: url.protocol === 'https:' ? 'wss' : 'ws',
+        pathname: '/socket.io/',
+        description: 'Socket.IO over WebSocket, or over HTTP polling.',
+        security: [{ $ref: '#/components/securitySchemes/token' }],
+      },
+    },
+    channels,
+    operations,
+    components: {
+      schemas: schemas.components,
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'Given as `auth.token`, or as the header `Authorization`.',
+        },
+      },
+    },
+  };
+}
+
+function channelObject({ name, description, receives, sends }: Namespace, schemas: SchemaCollector): AsyncApiDocument['channels'][string] {
+  const messages: Record<string, Json> = {
+    refusal: { name: 'acknowledgement', title: 'Acknowledgement of a failed event', payload: schemas.schemaOf(refusalOf(name), 'output') },
+  };
+  for (const event of Object.values(receives)) {
+    messages[`receive_${keyOf(event.name)}`] = messageObject(event, schemas.schemaOf(event.payload, 'input'));
+    messages[`reply_${keyOf(event.name)}`] = {
+      name: 'acknowledgement',
+      title: `Acknowledgement of ${event.name}`,
+      payload: schemas.schemaOf(event.ack, 'output'),
+    };
+  }
+  for (const event of Object.values(sends))
+    messages[`send_${keyOf(event.name)}`] = messageObject(event, schemas.schemaOf(event.payload, 'output'));
+
+  return {
+    address: name,
+    title: `Namespace ${name}`,
+    description,
+    servers: [{ $ref: '#/servers/socketio' }],
+    messages,
+    bindings: {
+      ws: {
+        method: 'GET',
+        query: {
+          type: 'object',
+          properties: { EIO: { type: 'string', const: '4' }, transport: { type: 'string', enum: ['websocket', 'polling'] } },
+          required: ['EIO', 'transport'],
+        },
+        bindingVersion: '0.1.0',
+      },
+    },
+  };
+}
+
+function messageObject({ name, summary }: { name: string; summary: string }, payload: JsonSchema): Json {
+  return { name, title: name, summary, payload };
+}
+
+const messageRef = (channel: string, message: string) => ({ $ref: `#/channels/${channel}/messages/${message}` });
+
+function receiveOperation(channel: string, event: ClientEvent): Json {
+  const silent = event.dropsSilently ? ' Over it, the event is dropped without a word.' : '';
+  return {
+    action: 'receive',
+    channel: { $ref: `#/channels/${channel}` },
+    title: event.name,
+    summary: event.summary,
+    description: `Counts against the ${event.budget} budget.${silent}`,
+    messages: [messageRef(channel, `receive_${keyOf(event.name)}`)],
+    reply: {
+      channel: { $ref: `#/channels/${channel}` },
+      messages: [messageRef(channel, `reply_${keyOf(event.name)}`), messageRef(channel, 'refusal')],
+    },
+  };
+}
+
+function sendOperation(channel: string, event: ServerEvent): Json {
+  return {
+    action: 'send',
+    channel: { $ref: `#/channels/${channel}` },
+    title: event.name,
+    summary: event.summary,
+    messages: [messageRef(channel, `send_${keyOf(event.name)}`)],
+  };
+}

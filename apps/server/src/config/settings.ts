@@ -18,7 +18,8 @@ interface SettingText {
 export const settingTexts = z.registry<SettingText>();
 
 function setting<T extends z.ZodType>(schema: T, text: SettingText): T {
-  return schema.register(settingTexts, text);
+  settingTexts.add(schema, text);
+  return schema;
 }
 
 const server = {
@@ -41,7 +42,10 @@ const server = {
       'Origins of web pages that may connect, comma-separated, together with those of CLIENT_URL. Neither set: any origin, without credentials.',
     example: 'https://app.example.com,https://admin.example.com',
   }),
-  CLIENT_URL: setting(kind.origins().default([]), { description: 'The same as FRONTEND_URL; the two add up.', example: 'capacitor://localhost' }),
+  CLIENT_URL: setting(kind.origins().default([]), {
+    description: 'The same as FRONTEND_URL; the two add up.',
+    example: 'capacitor://localhost',
+  }),
   TRUST_PROXY: setting(kind.trustedProxies().default(0), {
     description:
       'Whose X-Forwarded-For is believed: false for nobody, true for the one proxy in front, a number of proxies in a row, or the addresses or subnets of proxies.',
@@ -86,7 +90,10 @@ const auth = {
     description: 'JWKS address of your own identity provider, for RS256 or ES256 tokens.',
     example: 'https://id.example.com/.well-known/jwks.json',
   }),
-  JWT_ISSUER: setting(kind.text().optional(), { description: 'Where set, the iss claim of a token must be this.', example: 'https://id.example.com' }),
+  JWT_ISSUER: setting(kind.text().optional(), {
+    description: 'Where set, the iss claim of a token must be this.',
+    example: 'https://id.example.com',
+  }),
   JWT_AUDIENCE: setting(kind.text().optional(), { description: 'Where set, the aud claim of a token must hold this.', example: 'majlis' }),
   AUTH_PROVISION_USERS: setting(kind.flag().default(false), {
     description:

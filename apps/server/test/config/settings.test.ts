@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { envExample } from '../../../../scripts/env-example.ts';
 import { loadSettings, settingSections, settingTexts, SettingsError } from '../../src/config/settings.ts';
@@ -211,14 +211,30 @@ describe('JWT_SECRET unset: made at random on first start and kept in DATA_DIR',
     expect(readdirSync(join(cwd, 'data'))).toEqual(['jwt-secret']);
   });
 
-  test('the same for processes that start at once', async () => {
-    const settings = new URL('../../src/config/settings.ts', import.meta.url).href;
-    const script = `import(${JSON.stringify(settings)}).then((m) => process.stdout.write(m.loadSettings({}, ${JSON.stringify(cwd)}).JWT_SECRET))`;
-    const runs = await Promise.all(
-      Array.from({ length: 6 }, () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])),
+  test('the same for servers that start at once', async () => {
+    // Threads, because they can be let go at the same instant; the file system treats them as it does processes.
+    const starter = `
+      import { parentPort, workerData } from 'node:worker_threads';
+      const { keptSecret } = await import(workerData.module);
+      parentPort.postMessage('ready');
+      Atomics.wait(workerData.gate, 0, 0);
+      parentPort.postMessage(workerData.directories.map(keptSecret));`;
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    const directories = Array.from({ length: 20 }, (_, n) => join(cwd, `data-${n}`));
+    const workerData = { module: new URL('../../src/config/jwt-secret.ts', import.meta.url).href, gate, directories };
+    const workers = Array.from(
+      { length: 4 },
+      () => new Worker(new URL(`data:text/javascript,${encodeURIComponent(starter)}`), { workerData }),
     );
-    expect(new Set(runs.map(({ stdout }) => stdout))).toEqual(new Set([readFileSync(file(), 'utf8')]));
-    expect(readdirSync(join(cwd, 'data'))).toEqual(['jwt-secret']);
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    const secrets = Promise.all(workers.map((worker) => once(worker, 'message')));
+    Atomics.store(gate, 0, 1);
+    Atomics.notify(gate, 0);
+
+    const answers = await secrets;
+    const kept = directories.map((directory) => readFileSync(join(directory, 'jwt-secret'), 'utf8'));
+    expect(answers).toEqual(workers.map(() => [kept]));
+    expect(directories.flatMap((directory) => readdirSync(directory))).toEqual(directories.map(() => 'jwt-secret'));
   });
 
   test('a kept secret that is too short, and a directory that cannot be written, end the start', () => {

@@ -2,6 +2,7 @@
  * The few hot statements: built once, run prepared. SQLite runs the statement row by row (measured: multi-row VALUES gain nothing
  * there), PostgreSQL takes all rows as one array per column, so that a batch is one round trip.
  */
+import { createHash } from 'node:crypto';
 
 type ColumnType = 'text' | 'int8';
 type Columns = Readonly<Record<string, ColumnType>>;
@@ -11,7 +12,7 @@ interface Statement {
   sqlite: string;
   /** For all rows, one array parameter per column. */
   postgres: string;
-  /** Name of the prepared statement. */
+  /** Name of the prepared statement; of its text, because PostgreSQL takes one name for one text only. */
   name: string;
 }
 
@@ -19,26 +20,47 @@ export type BulkInsert = Statement & { kind: 'insert' };
 export type BulkUpdate = Statement & { kind: 'update' };
 export type BulkSelect = Statement & { kind: 'select' };
 
+const nameOf = (text: string) => createHash('sha256').update(text).digest('base64url');
+
 const unnest = (columns: Columns) =>
   Object.values(columns)
     .map((type, i) => `$${i + 1}::${type}[]`)
     .join(', ');
 
-/** `insert into table`; rows give the values in the order of `columns`. */
-export function bulkInsert(table: string, columns: Columns, options: { onConflict?: 'nothing' } = {}): BulkInsert {
+// PostgreSQL refuses, or takes any, where several rows of one statement have the same key; SQLite takes them one after the other, so
+// the last stands. The same here: each key's winner is chosen before. In key order, so that two nodes rarely deadlock over them.
+const winners = (columns: Columns, key: readonly string[], order = 'nth') =>
+  `select distinct on (${key.join(', ')}) ${Object.keys(columns).join(', ')} ` +
+  `from unnest(${unnest(columns)}) with ordinality as rows(${Object.keys(columns).join(', ')}, nth) order by ${key.join(', ')}, ${order} desc`;
+
+/** `insert into table`; rows give the values in the order of `columns`. `replace` overwrites the row with the same `key`. */
+export function bulkInsert(
+  table: string,
+  columns: Columns,
+  options: { onConflict?: undefined } | { onConflict: 'nothing' } | { onConflict: 'replace'; key: readonly string[] } = {},
+): BulkInsert {
   const names = Object.keys(columns);
-  const conflict = options.onConflict ? ' on conflict do nothing' : '';
+  const into = `insert into ${table} (${names.join(', ')})`;
+  let rows = `select * from unnest(${unnest(columns)})`;
+  let conflict = '';
+  if (options.onConflict === 'nothing') conflict = ' on conflict do nothing';
+  if (options.onConflict === 'replace') {
+    const rest = names.filter((name) => !options.key.includes(name));
+    conflict = ` on conflict (${options.key.join(', ')}) do update set ${rest.map((name) => `${name} = excluded.${name}`).join(', ')}`;
+    rows = winners(columns, options.key);
+  }
+  const postgres = `${into} ${rows}${conflict}`;
   return {
     kind: 'insert',
-    name: `insert_${table}`,
-    sqlite: `insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})${conflict}`,
-    postgres: `insert into ${table} (${names.join(', ')}) select * from unnest(${unnest(columns)})${conflict}`,
+    name: nameOf(postgres),
+    sqlite: `${into} values (${names.map(() => '?').join(', ')})${conflict}`,
+    postgres,
   };
 }
 
 /**
- * `update table`; rows give the values of `set` and then of `key`. With `onlyForward` a row changes only where that column grows:
- * watermarks never go back, whichever of two writers comes last.
+ * `update table`; rows give the values of `set` and then of `key`, and of several rows for one key the last one stands. With
+ * `onlyForward` a row changes only where that column grows: watermarks never go back, whichever of two writers comes last.
  */
 export function bulkUpdate(table: string, parts: { set: Columns; key: Columns; onlyForward?: string }): BulkUpdate {
   const set = Object.keys(parts.set);
@@ -46,28 +68,25 @@ export function bulkUpdate(table: string, parts: { set: Columns; key: Columns; o
   const all = [...set, ...key];
   const forward = parts.onlyForward;
   const forwardIndex = forward === undefined ? -1 : all.indexOf(forward) + 1;
+  const postgres =
+    `update ${table} t set ${set.map((column) => `${column} = v.${column}`).join(', ')} ` +
+    `from (${winners({ ...parts.set, ...parts.key }, key, forward)}) v ` +
+    `where ${key.map((column) => `t.${column} = v.${column}`).join(' and ')}` +
+    (forward === undefined ? '' : ` and t.${forward} < v.${forward}`);
   return {
     kind: 'update',
-    name: `update_${table}_${set.join('_')}`,
+    name: nameOf(postgres),
     sqlite:
       `update ${table} set ${set.map((column, i) => `${column} = ?${i + 1}`).join(', ')} ` +
       `where ${key.map((column, i) => `${column} = ?${set.length + i + 1}`).join(' and ')}` +
       (forward === undefined ? '' : ` and ${forward} < ?${forwardIndex}`),
-    postgres:
-      `update ${table} t set ${set.map((column) => `${column} = v.${column}`).join(', ')} ` +
-      `from unnest(${unnest({ ...parts.set, ...parts.key })}) as v(${all.join(', ')}) ` +
-      `where ${key.map((column) => `t.${column} = v.${column}`).join(' and ')}` +
-      (forward === undefined ? '' : ` and t.${forward} < v.${forward}`),
+    postgres,
   };
 }
 
 /** `select columns from table where key = …`; `lock` takes the rows' locks in key order, so that two nodes cannot deadlock over them. */
 export function bulkSelect(table: string, columns: readonly string[], key: string, options: { lock?: boolean } = {}): BulkSelect {
   const select = `select ${columns.join(', ')} from ${table}`;
-  return {
-    kind: 'select',
-    name: `select_${table}_by_${key}${options.lock ? '_lock' : ''}`,
-    sqlite: `${select} where ${key} = ?`,
-    postgres: `${select} where ${key} = any($1::text[]) order by ${key}${options.lock ? ' for update' : ''}`,
-  };
+  const postgres = `${select} where ${key} = any($1::text[]) order by ${key}${options.lock ? ' for update' : ''}`;
+  return { kind: 'select', name: nameOf(postgres), sqlite: `${select} where ${key} = ?`, postgres };
 }

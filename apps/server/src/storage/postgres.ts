@@ -12,7 +12,7 @@ export interface PoolLike {
 }
 export interface ClientLike {
   // oxlint-disable-next-line typescript/no-explicit-any -- pg's own signature
-  query(query: any, values?: any): Promise<{ rows: any[]; rowCount: number | null }>;
+  query(query: any, values?: any): Promise<{ rows: any[]; rowCount: number | null; command?: string }>;
   release(broken?: boolean): void;
 }
 
@@ -116,7 +116,9 @@ export function openPostgres(pool: PoolLike): Storage {
       try {
         await client.query('begin');
         const result = await work(new PostgresWriteConnection(client));
-        await client.query('commit');
+        const { command } = await client.query('commit');
+        // Not an error to PostgreSQL: a statement failed, the work went on, and the commit quietly became a rollback.
+        if (command === 'ROLLBACK') throw new Error('the transaction had failed before its commit');
         return result;
       } catch (error) {
         const translated = translate(error);

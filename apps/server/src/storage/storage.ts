@@ -15,7 +15,7 @@ export interface WriteConnection {
   readonly db: Database;
   /** Inserts rows; with `onConflict: 'nothing'` fewer than given may be inserted. @returns how many were. */
   insertMany(statement: BulkInsert, rows: readonly (readonly Bindable[])[]): Promise<number>;
-  /** Updates one row for each of `rows`. @returns how many were changed. */
+  /** Updates the row of each key in `rows`. @returns how many were changed, where no key comes twice */
   updateMany(statement: BulkUpdate, rows: readonly (readonly Bindable[])[]): Promise<number>;
   /** The rows of these keys, in no particular order. */
   selectMany<Row>(statement: BulkSelect, keys: readonly string[]): Promise<Row[]>;

@@ -1,0 +1,124 @@
+/** The engines that the storage suites run on, each behind the same few words. */
+import { PGlite } from '@electric-sql/pglite';
+import { randomUUID } from 'node:crypto';
+import { rm, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { migrate } from '../../src/storage/migrate.ts';
+import { openPostgres, postgresPool, type PoolLike } from '../../src/storage/postgres.ts';
+import { openSqlite } from '../../src/storage/sqlite.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+
+/** An empty, migrated database of one test file's own. */
+export interface OpenEngine {
+  storage: Storage;
+  /** Another node's storage on the same database; closed with this one. Only where several nodes are possible. */
+  anotherNode?: () => Storage;
+  close(): Promise<void>;
+}
+
+export interface Engine {
+  name: 'SQLite' | 'PGlite' | 'PostgreSQL';
+  /** Why it cannot run here; tests name it when they skip. */
+  missing?: string;
+  open(): Promise<OpenEngine>;
+}
+
+/** A folder of its own for one database file, and what removes it. */
+export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'majlis-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** PGlite behind the face of a pool: it has one connection, so whoever connects waits until the one before has released. */
+export function pglitePool(pglite: PGlite): PoolLike {
+  let free: Promise<void> = Promise.resolve();
+  return {
+    async connect() {
+      const before = free;
+      const { promise, resolve: release } = Promise.withResolvers<void>();
+      free = promise;
+      await before;
+      return {
+        async query(query: string | { text: string; values?: unknown[] }, values?: unknown[]) {
+          // Without parameters the simple protocol, as pg does: it takes several statements at once.
+          const parameters = typeof query === 'string' ? values : query.values;
+          const text = typeof query === 'string' ? query : query.text;
+          const result = parameters ? await pglite.query(text, parameters) : (await pglite.exec(text)).at(-1)!;
+          return { rows: result.rows, rowCount: result.affectedRows ?? null, command: result.command };
+        },
+        release,
+      };
+    },
+    end: () => pglite.close(),
+  };
+}
+
+/** A new database on a PostgreSQL server, and what drops it. */
+export async function temporaryDatabase(server: string): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `majlis_${randomUUID().replaceAll('-', '')}`;
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const admin = postgresPool(server, 1);
+  await admin.query(`create database ${name}`);
+  return {
+    url: url.href,
+    async drop() {
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.end();
+    },
+  };
+}
+
+const sqlite: Engine = {
+  name: 'SQLite',
+  async open() {
+    const folder = await temporaryFolder();
+    const storage = openSqlite(join(folder.path, 'majlis.sqlite'));
+    await migrate(storage);
+    return {
+      storage,
+      async close() {
+        await storage.close();
+        await folder.remove();
+      },
+    };
+  },
+};
+
+const pglite: Engine = {
+  name: 'PGlite',
+  async open() {
+    const storage = openPostgres(pglitePool(await PGlite.create()));
+    await migrate(storage);
+    return { storage, close: () => storage.close() };
+  },
+};
+
+function postgres(server: string | undefined): Engine {
+  return {
+    name: 'PostgreSQL',
+    ...(server === undefined && { missing: 'no PostgreSQL server on this machine' }),
+    async open() {
+      const database = await temporaryDatabase(server!);
+      const nodes: Storage[] = [];
+      const anotherNode = () => {
+        const storage = openPostgres(postgresPool(database.url));
+        nodes.push(storage);
+        return storage;
+      };
+      const storage = anotherNode();
+      await migrate(storage);
+      return {
+        storage,
+        anotherNode,
+        async close() {
+          for (const node of nodes) await node.close();
+          await database.drop();
+        },
+      };
+    },
+  };
+}
+
+export const ENGINES: readonly Engine[] = [sqlite, pglite, postgres(process.env.TEST_PG_URL)];

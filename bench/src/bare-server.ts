@@ -39,7 +39,7 @@ io.on('connection', (socket: Socket) => {
   const name = `User ${user}`;
 
   socket.on('chat:join', ({ chat_id }: { chat_id: string }, acknowledge: (answer: object) => void) => {
-    socket.join(chat_id);
+    void socket.join(chat_id);
     chatOf(chat_id).members.add(socket);
     socket.on('disconnect', () => chatOf(chat_id).members.delete(socket));
     acknowledge({ status: 'joined', chat_id });

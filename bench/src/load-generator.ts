@@ -17,7 +17,7 @@ async function carryOut(command: Command): Promise<Reply> {
 }
 
 process.on('message', (command: Command) => {
-  carryOut(command)
+  void carryOut(command)
     .catch((error: unknown): Reply => ({ error: error instanceof Error ? error.message : String(error) }))
     .then((reply) => process.send?.(reply));
 });

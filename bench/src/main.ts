@@ -25,7 +25,10 @@ const { values: options } = parseArgs({
 });
 
 const timing = options.quick ? quick : thorough;
-const chosenScenarios = choose(options.only, scenarios.map(({ name }) => name));
+const chosenScenarios = choose(
+  options.only,
+  scenarios.map(({ name }) => name),
+);
 const chosenPeers = choose(options.peers, Object.keys(peers) as PeerName[]);
 const directory = mkdtempSync(join(tmpdir(), 'majlis-bench-'));
 const comparisons: ComparisonRow[] = [];

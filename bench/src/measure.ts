@@ -40,7 +40,12 @@ const drainMs = 15_000;
 const nobody: Gathering = { chats: 0, membersPerChat: 0, sendersPerChat: 0 };
 
 /** Runs a scenario on the peers, round by round in turn. Rejects where a message is missing, repeated or out of order. */
-export async function measureTraffic(scenario: TrafficScenario, names: PeerName[], timing: Timing, directory: string): Promise<ByPeer<Measurement>> {
+export async function measureTraffic(
+  scenario: TrafficScenario,
+  names: PeerName[],
+  timing: Timing,
+  directory: string,
+): Promise<ByPeer<Measurement>> {
   const stands: Stand[] = [];
   const measured: ByPeer<Measurement> = {};
   try {
@@ -73,13 +78,19 @@ export async function measureTraffic(scenario: TrafficScenario, names: PeerName[
 }
 
 /** Measures what idle connections add to the resident memory of each peer; the peers settle side by side, which needs no processor time. */
-export async function measureIdle(scenario: IdleScenario, names: PeerName[], timing: Timing, directory: string): Promise<ByPeer<MemoryResult>> {
+export async function measureIdle(
+  scenario: IdleScenario,
+  names: PeerName[],
+  timing: Timing,
+  directory: string,
+): Promise<ByPeer<MemoryResult>> {
   const stands: IdleStand[] = [];
   try {
     for (const peer of names) stands.push(await idleStand(scenario, peer, made(join(directory, peer))));
     const before = await connectAndRead(stands, (seats) => seats.slice(0, scenario.warmUp), timing);
     const after = await connectAndRead(stands, (seats) => seats.slice(scenario.warmUp), timing);
-    const each = (figure: keyof MemoryResult, index: number): number => (after[index]![figure] - before[index]![figure]) / scenario.connections;
+    const each = (figure: keyof MemoryResult, index: number): number =>
+      (after[index]![figure] - before[index]![figure]) / scenario.connections;
     return Object.fromEntries(names.map((peer, index) => [peer, { settled: each('settled', index), collected: each('collected', index) }]));
   } finally {
     await stopAll(stands);

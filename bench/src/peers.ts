@@ -100,10 +100,11 @@ const idleSeat = (auth: string): Seat => ({ auth, chatId: null, sends: false });
 /** Of the form of the other server's chat ids, so that both servers' messages are of one size. */
 const chatIdOfBare = (chat: number): string => `00000000-0000-7000-8000-${String(chat).padStart(12, '0')}`;
 
+const base64UrlOfJson = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+
 /** An HS256 token (RFC 7515) of the secret that the server is started with. */
 function majlisAuth(user: string): string {
-  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const content = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ sub: user, exp: Math.floor(Date.now() / 1000) + tokenLifetimeS })}`;
+  const content = `${base64UrlOfJson({ alg: 'HS256', typ: 'JWT' })}.${base64UrlOfJson({ sub: user, exp: Math.floor(Date.now() / 1000) + tokenLifetimeS })}`;
   return JSON.stringify({ token: `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}` });
 }
 
@@ -122,7 +123,13 @@ async function inTurns(count: number, work: (index: number) => Promise<void>): P
   await Promise.all(Array.from({ length: requestsAtOnce }, workInTurn));
 }
 
-async function request(server: RunningServer, method: string, path: string, onBehalfOf: string | undefined, body: object): Promise<unknown> {
+async function request(
+  server: RunningServer,
+  method: string,
+  path: string,
+  onBehalfOf: string | undefined,
+  body: object,
+): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
     method,
     headers: { 'content-type': 'application/json', 'x-api-key': apiKey, ...(onBehalfOf && { 'x-on-behalf-of': onBehalfOf }) },

@@ -41,7 +41,7 @@ const maskFlag = 0x80;
 const mask = randomBytes(4).map((byte) => byte || 1);
 
 /** Client frames (RFC 6455, section 5) of ASCII texts, one after the other in one buffer. */
-export function encodeFrames(texts: readonly string[]): Buffer {
+function encodeFrames(texts: readonly string[]): Buffer {
   let size = 0;
   for (const text of texts) size += frameHeaderBytes(text.length) + text.length;
   const frames = Buffer.allocUnsafe(size);

@@ -69,7 +69,20 @@ export function comparisonTable(rows: ComparisonRow[]): string {
 /** What was measured, in Markdown. */
 export function rawTable(rows: RawRow[]): string {
   return table(
-    ['what', 'server', 'messages/s', 'deliveries/s', 'µs/message', 'µs/delivery', 'bytes/delivery', 'receipts/s', 'p50 ms', 'p99 ms', 'server CPU', 'generator CPU'],
+    [
+      'what',
+      'server',
+      'messages/s',
+      'deliveries/s',
+      'µs/message',
+      'µs/delivery',
+      'bytes/delivery',
+      'receipts/s',
+      'p50 ms',
+      'p99 ms',
+      'server CPU',
+      'generator CPU',
+    ],
     rows.map(({ scenario, peer, measurement: m }) => {
       const perSecond = (count: number): string => number((count / m.elapsedMs) * 1000, 0);
       const busy = (cpu: number): string => `${number(cpu / m.elapsedMs / 10, 0)} %`;

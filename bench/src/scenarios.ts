@@ -7,7 +7,7 @@ export type Target = { ratioAtMost: number } | { ratioAtLeast: number } | { belo
 /** A figure that the servers are compared by. */
 export interface Comparison<Result> {
   label: string;
-  figure(result: Result): number;
+  figure: (result: Result) => number;
   /** Decimal places to print. */
   digits: number;
   target: Target;
@@ -102,7 +102,12 @@ export const scenarios: Scenario[] = [
     connections: 5000,
     comparisons: [
       { label: 'resident KiB each', figure: ({ settled }) => settled / 1024, digits: 1, target: { ratioAtMost: 1.5 } },
-      { label: 'resident KiB each, after a full collection', figure: ({ collected }) => collected / 1024, digits: 1, target: { ratioAtMost: 1.5 } },
+      {
+        label: 'resident KiB each, after a full collection',
+        figure: ({ collected }) => collected / 1024,
+        digits: 1,
+        target: { ratioAtMost: 1.5 },
+      },
     ],
   },
 ];

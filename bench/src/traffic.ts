@@ -301,7 +301,8 @@ class Member implements PacketObserver {
       else this.#fail(`chat:join was answered ${JSON.stringify(answer)}`);
       return;
     }
-    if (end - at < statusAt + 4 || view.getUint32(at + statusAt) !== sent) return this.#fail(`a message was answered ${inbox.text(at, end)}`);
+    if (end - at < statusAt + 4 || view.getUint32(at + statusAt) !== sent)
+      return this.#fail(`a message was answered ${inbox.text(at, end)}`);
     if (!this.outstanding.delete(id)) return this.#fail(`acknowledgement ${id} was not asked for, or came twice`);
     this.#chat!.acknowledged++;
     this.#traffic.tally.messages++;

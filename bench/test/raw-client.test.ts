@@ -39,7 +39,7 @@ async function cuttingProxy(port: number, pieceBytes: () => number): Promise<num
       client.pipe(upstream);
       const cut = async (): Promise<void> => {
         for await (const chunk of upstream as AsyncIterable<Buffer>) {
-          for (let at = 0; at < chunk.length; ) {
+          for (let at = 0; at < chunk.length;) {
             const end = at + pieceBytes();
             client.write(chunk.subarray(at, end));
             at = end;

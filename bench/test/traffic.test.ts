@@ -19,8 +19,8 @@ interface Answer {
 
 /** What a server does with the message `seq`: how it delivers it to each of its members, and how it answers the sender. */
 interface Behaviour {
-  deliver(members: Socket[], message: { seq: number; chat_id: string }): void;
-  answer(acknowledge: (answer: Answer) => void, seq: number, socket: Socket): void;
+  deliver: (members: Socket[], message: { seq: number; chat_id: string }) => void;
+  answer: (acknowledge: (answer: Answer) => void, seq: number, socket: Socket) => void;
 }
 
 const right: Behaviour = {
@@ -113,7 +113,10 @@ async function connected(behaviour: Behaviour, receiptsPerMessage = 0): Promise<
   const port = await serve(behaviour);
   const traffic = new Traffic({ ownCopy: true, receiptsPerMessage });
   closers.push(() => traffic.close());
-  await traffic.connect(port, Array.from({ length: members }, (_, index) => ({ auth: '{}', chatId, sends: index < 2 })));
+  await traffic.connect(
+    port,
+    Array.from({ length: members }, (_, index) => ({ auth: '{}', chatId, sends: index < 2 })),
+  );
   return traffic;
 }
 

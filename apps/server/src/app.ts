@@ -1,0 +1,60 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { LIMITS } from '@majlis/contract';
+import type { AddressInfo } from 'node:net';
+import type { DestinationStream, Logger } from 'pino';
+import { AppModule } from './app.module.ts';
+import type { Settings } from './config/settings.ts';
+import { HttpEntry, type RequestHandler } from './http/http-entry.ts';
+import { createLogger, nestLogger } from './logger.ts';
+
+/** A server that is made and not yet listening. */
+export interface App {
+  app: NestFastifyApplication;
+  logger: Logger;
+  /** Listens on `HOST` and `PORT`. @returns the address to show to people, without a slash at the end */
+  listen(): Promise<string>;
+  /** Drains and closes everything; resolves within 10 s. */
+  close(): Promise<void>;
+}
+
+// The longest path parameter: a user id of 64 characters of four bytes, percent-encoded.
+const PARAMETER_LENGTH = LIMITS.userIdCharacters * 12;
+
+/**
+ * Makes the server: store opened and migrated, modules wired, routes known.
+ * @param logTo where the log goes; stdout by default
+ */
+export async function createApp(settings: Settings, logTo?: DestinationStream): Promise<App> {
+  const logger = createLogger(settings.LOG_LEVEL, logTo);
+  const entry = new HttpEntry(logger);
+  const adapter = new FastifyAdapter({
+    serverFactory: (handler: RequestHandler) => entry.createServer(handler),
+    bodyLimit: LIMITS.frameBytes,
+    // A request that arrives on an open connection while the node goes away is still answered.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH, ignoreTrailingSlash: true },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with({ settings, logger, entry }), adapter, {
+    abortOnError: false,
+    bodyParser: false,
+    logger: nestLogger(logger),
+  });
+  await app.init();
+  return {
+    app,
+    logger,
+    async listen() {
+      await app.listen({ port: settings.PORT, host: settings.HOST });
+      const { port } = app.getHttpServer().address() as AddressInfo;
+      return `http://${shownHost(settings.HOST)}:${port}`;
+    },
+    close: () => app.close(),
+  };
+}
+
+function shownHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

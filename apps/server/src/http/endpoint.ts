@@ -1,0 +1,43 @@
+/** A controller's method is a route of the contract: its method, path, status, access and schemas come from the declaration. */
+import { HttpCode, RequestMapping, RequestMethod, SetMetadata, applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { payloadProblem, type Route } from '@majlis/contract';
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { invalid } from '../errors.ts';
+import { failureOf } from '../realtime/error-body.ts';
+
+const ROUTE = Symbol('route');
+
+/** Makes a controller's method the handler of `route`. */
+export function Endpoint(route: Route): MethodDecorator {
+  return applyDecorators(RequestMapping({ path: route.path, method: RequestMethod[route.method] }), HttpCode(route.status), SetMetadata(ROUTE, route));
+}
+
+/** The route that the current request was matched to. @throws for a controller's method without `@Endpoint`: a fault of ours */
+export function routeOf(context: ExecutionContext): Route {
+  const route = Reflect.getMetadata(ROUTE, context.getHandler()) as Route | undefined;
+  if (!route) throw new Error(`${context.getClass().name}.${context.getHandler().name} is not an @Endpoint`);
+  return route;
+}
+
+/** Gives `InputOf<typeof route>`: path parameters, query and body as the route's schemas read them. */
+export const Input = createParamDecorator((_, context: ExecutionContext) => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  const { params, query, body } = routeOf(context);
+  return { params: read(params, request.params), query: read(query, once(query, request.query)), body: read(body, request.body) };
+});
+
+function read(schema: z.ZodType | undefined, value: unknown): unknown {
+  if (!schema) return undefined;
+  const problem = payloadProblem(value);
+  if (problem) throw invalid(problem.field || 'payload', problem.problem);
+  const result = schema.safeParse(value);
+  if (!result.success) throw failureOf(result.error);
+  return result.data;
+}
+
+// A repeated parameter comes as an array, which a schema that coerces could take for a number.
+function once(schema: z.ZodType | undefined, query: unknown): unknown {
+  if (schema) for (const [key, value] of Object.entries(query as object)) if (Array.isArray(value)) throw invalid(key, 'must be given once');
+  return query;
+}

@@ -1,0 +1,66 @@
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { spawnServer, startServer, type SpawnedServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer | SpawnedServer | undefined;
+afterEach(() => server?.stop());
+
+/** Sends `request` as it is and returns all that comes until the server closes the connection. */
+function exchange(url: string, request: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(Number(port), hostname, () => socket.write(request));
+    socket.on('data', (chunk) => (answer += chunk)).on('close', () => resolve(answer)).on('error', reject);
+  });
+}
+
+describe('health', () => {
+  test('GET /health/live and GET /health/ready answer 200 on a healthy server', async () => {
+    server = await startServer();
+    expect((await server.api('GET', '/health/live')).status).toBe(200);
+    expect((await server.api('GET', '/health/ready')).status).toBe(200);
+  });
+});
+
+describe('upgrades', () => {
+  test('an unknown upgrade path is answered 404 at once', async () => {
+    server = await startServer();
+    const answer = await exchange(server.url, 'GET /nobody HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
+  test('a request that offers another protocol than WebSocket is an ordinary request', async () => {
+    server = await startServer();
+    const answer = await exchange(server.url, 'GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('the process', () => {
+  test('prints the address when it listens, and SIGTERM ends it with exit code 0', async () => {
+    server = await spawnServer();
+    expect((await server.api('GET', '/health/ready')).status).toBe(200);
+    expect(await server.kill('SIGTERM')).toBe(0);
+    expect(server.output()).toContain('"msg":"Drained"');
+  });
+
+  test('SIGINT ends it with exit code 0, although a client never finishes its request', async () => {
+    server = await spawnServer();
+    const hanging = exchange(server.url, 'POST /api/v2/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{').catch(() => '');
+    await server.api('GET', '/health/live');
+    expect(await server.kill('SIGINT')).toBe(0);
+    await hanging;
+  });
+
+  test('a wrong setting ends the start with one line that names it', async () => {
+    const failed = await spawnServer({ PORT: 'abc' }).catch((error: Error) => error.message);
+    expect(failed).toMatch(/^the server ended with 1:\nPORT is "abc"; it must be [^\n]*\n$/);
+  });
+
+  test('a port that is taken ends the start with one line that names PORT', async () => {
+    server = await startServer();
+    const failed = await spawnServer({ PORT: new URL(server.url).port }).catch((error: Error) => error.message);
+    expect(failed).toMatch(/^PORT is \d+, which another process listens on; it must be a free port, for example \d+$/m);
+  });
+});

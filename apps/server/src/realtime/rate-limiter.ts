@@ -1,0 +1,100 @@
+/** How much one user may ask for: contract §3. */
+import type { Budget } from '@majlis/contract';
+import type { Settings } from '../config/settings.ts';
+
+/** Whether something is allowed, and if not, when it would be. */
+export type Allowance = { ok: true } | { ok: false; retryAfterMs: number };
+
+const ALLOWED: Allowance = { ok: true };
+const PINGS = 60;
+const FIRST_CAPACITY = 8;
+
+/**
+ * The times of what was allowed within one window, oldest first, in a ring that grows with use and never past the limit.
+ * Taking is amortized O(1): each time is written once and passed once.
+ */
+class SlidingWindow {
+  #times = new Float64Array(FIRST_CAPACITY);
+  #first = 0;
+  #count = 0;
+
+  /** @returns 0 where it is allowed, else how many ms until it would be */
+  take(now: number, limit: number, windowMs: number): number {
+    this.#forget(now - windowMs);
+    if (this.#count >= limit) return this.#times[this.#first]! + windowMs - now;
+    if (this.#count === this.#times.length) this.#grow();
+    this.#times[(this.#first + this.#count) & (this.#times.length - 1)] = now;
+    this.#count++;
+    return 0;
+  }
+
+  /** True where nothing was allowed after `time`. */
+  idleSince(time: number): boolean {
+    return this.#count === 0 || this.#times[(this.#first + this.#count - 1) & (this.#times.length - 1)]! <= time;
+  }
+
+  #forget(until: number): void {
+    while (this.#count > 0 && this.#times[this.#first]! <= until) {
+      this.#first = (this.#first + 1) & (this.#times.length - 1);
+      this.#count--;
+    }
+  }
+
+  // Lengths are powers of two, so that an index wraps by a mask.
+  #grow(): void {
+    const times = new Float64Array(this.#times.length * 2);
+    for (let i = 0; i < this.#count; i++) times[i] = this.#times[(this.#first + i) & (this.#times.length - 1)]!;
+    this.#times = times;
+    this.#first = 0;
+  }
+}
+
+/**
+ * Counts what each user does, over all sockets and REST, in exact sliding windows: in any span of the window's length no more than
+ * the limit is allowed. What is refused is not counted here; who refuses counts it against the light budget.
+ */
+export class RateLimiter {
+  readonly #limits: Record<Budget, number>;
+  readonly #windowMs: number;
+  readonly #now: () => number;
+  readonly #users = new Map<string, Map<Budget, SlidingWindow>>();
+  #sweptAt: number;
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(
+    settings: Pick<Settings, 'RATE_LIMIT_MAX_EVENTS' | 'RATE_LIMIT_MAX_LIGHT' | 'RATE_LIMIT_WINDOW_MS'>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#limits = { write: settings.RATE_LIMIT_MAX_EVENTS, light: settings.RATE_LIMIT_MAX_LIGHT, ping: PINGS };
+    this.#windowMs = settings.RATE_LIMIT_WINDOW_MS;
+    this.#now = now;
+    this.#sweptAt = now();
+  }
+
+  /** Counts one action of `userId` against `budget`, where it is allowed. */
+  take(userId: string, budget: Budget): Allowance {
+    const now = this.#now();
+    if (now - this.#sweptAt >= this.#windowMs) this.#sweep(now);
+    let windows = this.#users.get(userId);
+    if (!windows) this.#users.set(userId, (windows = new Map()));
+    let window = windows.get(budget);
+    if (!window) windows.set(budget, (window = new SlidingWindow()));
+    const wait = window.take(now, this.#limits[budget], this.#windowMs);
+    return wait === 0 ? ALLOWED : { ok: false, retryAfterMs: Math.ceil(wait) };
+  }
+
+  /** How many users are remembered. */
+  get size(): number {
+    return this.#users.size;
+  }
+
+  // Once a window and not by a timer: a server that nobody uses has nothing to forget in a hurry.
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    const until = now - this.#windowMs;
+    for (const [userId, windows] of this.#users) {
+      for (const [budget, window] of windows) if (window.idleSince(until)) windows.delete(budget);
+      if (windows.size === 0) this.#users.delete(userId);
+    }
+  }
+}

@@ -10,6 +10,7 @@ const INSERT_LOG = bulkInsert('stream_log', { stream: 'text', version: 'int8', k
 interface LockedStream extends StreamCounters {
   /** The version when the lock was taken: what memory must have seen to be current. */
   readonly lockedVersion: number;
+  readonly lockedSeq: number;
   /** There is no row yet; it is made with the first entry. */
   readonly isNew: boolean;
 }
@@ -26,6 +27,10 @@ export class WriteTransaction {
   readonly now: number;
   readonly #streams = new Map<string, LockedStream>();
   readonly #entries: LogEntry[] = [];
+  /** The entries as rows of the log. */
+  readonly #rows: Bindable[][] = [];
+  /** The streams whose next message number was taken, in that order. */
+  readonly #numbered: LockedStream[] = [];
 
   constructor(connection: WriteConnection, now: number) {
     this.connection = connection;
@@ -37,9 +42,9 @@ export class WriteTransaction {
   async lock(streams: Iterable<string>): Promise<void> {
     const missing = [...new Set(streams)].filter((id) => !this.#streams.has(id)).sort();
     if (missing.length === 0) return;
-    for (const id of missing) this.#streams.set(id, { version: 0, seq: 0, lockedVersion: 0, isNew: true });
+    for (const id of missing) this.#streams.set(id, { version: 0, seq: 0, lockedVersion: 0, lockedSeq: 0, isNew: true });
     const found = await this.connection.selectMany<StreamCounters & { id: string }>(LOCK_STREAMS, missing);
-    for (const { id, version, seq } of found) this.#streams.set(id, { version, seq, lockedVersion: version, isNew: false });
+    for (const { id, version, seq } of found) this.#streams.set(id, { version, seq, lockedVersion: version, lockedSeq: seq, isNew: false });
   }
 
   /** The counters of a locked stream. @throws where the stream was not named when the work was queued: a fault of ours */
@@ -51,13 +56,23 @@ export class WriteTransaction {
 
   /** Takes the next message number of a stream. */
   nextSeq(id: string): number {
-    return ++(this.stream(id) as LockedStream).seq;
+    const stream = this.stream(id) as LockedStream;
+    this.#numbered.push(stream);
+    return ++stream.seq;
   }
 
-  /** Appends a change to a stream and returns its version; it is announced after the commit. */
+  /**
+   * Appends a change to a stream and returns its version; it is announced after the commit.
+   * @throws TypeError where `data` is not JSON
+   */
   append(stream: string, kind: string, data: unknown): number {
-    const version = ++(this.stream(stream) as LockedStream).version;
+    const locked = this.stream(stream) as LockedStream;
+    // Written out here and not at the end: what cannot be written is the caller's fault alone.
+    const json = JSON.stringify(data);
+    if (json === undefined) throw new TypeError(`the data of ${kind} is not JSON`);
+    const version = ++locked.version;
     this.#entries.push({ stream, version, kind, data, createdAt: this.now });
+    this.#rows.push([stream, version, kind, json, this.now]);
     return version;
   }
 
@@ -66,13 +81,17 @@ export class WriteTransaction {
    * @throws what `work` threw
    */
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    const entries = this.#entries.length;
-    const counters = [...this.#streams].map(([id, { version, seq }]) => [id, version, seq] as const);
+    const before = { entries: this.#entries.length, numbered: this.#numbered.length, streams: this.#streams.size };
     try {
       return await this.connection.savepoint(work);
     } catch (error) {
-      this.#entries.length = entries;
-      for (const [id, version, seq] of counters) Object.assign(this.#streams.get(id)!, { version, seq });
+      // Counters only ever grow by one, so each taken number is given back. Copying them beforehand would cost every job of a batch
+      // all streams of that batch.
+      for (const { stream } of this.#entries.splice(before.entries)) (this.stream(stream) as LockedStream).version--;
+      for (const stream of this.#numbered.splice(before.numbered)) stream.seq--;
+      this.#rows.length = before.entries;
+      // Going back to a savepoint gives up the locks that were taken after it.
+      for (const id of [...this.#streams.keys()].slice(before.streams)) this.#streams.delete(id);
       throw error;
     }
   }
@@ -82,7 +101,7 @@ export class WriteTransaction {
     const changed: Bindable[][] = [];
     const made: Bindable[][] = [];
     for (const [id, stream] of this.#streams) {
-      if (stream.version === stream.lockedVersion) continue;
+      if (stream.version === stream.lockedVersion && stream.seq === stream.lockedSeq) continue;
       if (stream.isNew) made.push([id, stream.version, stream.seq]);
       else changed.push([stream.version, stream.seq, id]);
     }
@@ -90,10 +109,7 @@ export class WriteTransaction {
       throw new TransactionConflict('another node has just begun the same stream');
     }
     await this.connection.updateMany(UPDATE_STREAMS, changed);
-    await this.connection.insertMany(
-      INSERT_LOG,
-      this.#entries.map((e) => [e.stream, e.version, e.kind, JSON.stringify(e.data), e.createdAt]),
-    );
+    await this.connection.insertMany(INSERT_LOG, this.#rows);
     return this.#entries;
   }
 

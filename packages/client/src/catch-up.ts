@@ -27,6 +27,8 @@ export class CatchUp {
   /** Whether to ask which streams there are, and how far they have come. */
   #discover = false;
   #running = false;
+  /** Connected, and the server is ready to be asked. */
+  #started = false;
   #connection = 0;
 
   constructor(options: CatchUpOptions) {
@@ -35,21 +37,22 @@ export class CatchUp {
 
   /** After (re)connecting: everything may be behind. */
   start(): void {
-    this.#connection++;
+    this.#started = true;
     this.#discover = true;
     void this.#run();
   }
 
-  /** A gap was seen in this stream. */
+  /** Asks about this stream: a gap was seen in it, or its receipts are wanted. */
   fill(stream: string): void {
     this.#behind.add(stream);
-    void this.#run();
+    if (this.#started) void this.#run();
   }
 
   /** The connection is gone; what is under way ends without effect. */
   stop(): void {
     this.#connection++;
     this.#running = false;
+    this.#started = false;
     this.#behind.clear();
     this.#discover = false;
   }
@@ -60,11 +63,11 @@ export class CatchUp {
     const { sync, backoff: waits, onSynced } = this.#options;
     let attempt = 0;
     let discovered = false;
-    let connection = this.#connection;
+    const connection = this.#connection;
     while (this.#discover || this.#behind.size > 0) {
-      connection = this.#connection;
       const discover = this.#discover;
       const asked = this.#question(discover);
+      if (!discover && Object.keys(asked).length === 0) break;
       try {
         const { streams } = await sync(asked);
         if (connection !== this.#connection) return;
@@ -87,6 +90,8 @@ export class CatchUp {
   /** On discovery one question tells how far every stream has come, so that only those that are behind cost another. */
   #question(discover: boolean): Record<string, number> {
     const cursors = this.#options.streams.cursors();
+    // Of a stream that discovery did not find there is nothing to be had.
+    for (const stream of discover ? [] : this.#behind) if (cursors[stream] === undefined) this.#behind.delete(stream);
     const names = discover ? Object.keys(cursors) : [...this.#behind];
     return Object.fromEntries(names.slice(0, MAX_STREAMS).map((stream) => [stream, cursors[stream] ?? 0]));
   }

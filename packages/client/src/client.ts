@@ -165,6 +165,11 @@ export class MajlisClient {
     return (await this.#connection.request(event, payload)) as Acks[Name];
   }
 
+  /** Asks how far the members of a chat have received and read, which no event tells afresh; the answer is a `receipts` event. */
+  catchUp(chatId: string): void {
+    this.#catchUp.fill(`chat:${chatId}`);
+  }
+
   /** The version handed on last, by stream: give it to `createClient` next time together with the data that was kept. */
   cursors(): Record<string, number> {
     return this.#streams.cursors();

@@ -27,6 +27,9 @@ export function createRest(call: Call) {
       call<typeof v2.chatRoutes.addMembers>('POST', `${chats}/:id/members`, { params: { id }, body: { user_ids } }),
     removeMember: (id: string, user_id: string) =>
       call<typeof v2.chatRoutes.removeMember>('DELETE', `${chats}/:id/members/:user_id`, { params: { id, user_id } }),
+    /** Mutes a chat for oneself; `null` ends it. */
+    muteChat: (id: string, until: string | null) =>
+      call<typeof v2.chatRoutes.mute>('PUT', `${chats}/:id/mute`, { params: { id }, body: { until } }),
     /** Messages in ascending order; without `before_seq` and `after_seq` the newest. */
     messages: (id: string, query: Query<typeof v2.messageRoutes.list> = {}, signal?: AbortSignal) =>
       call<typeof v2.messageRoutes.list>('GET', `${chats}/:id/messages`, { params: { id }, query, signal }),

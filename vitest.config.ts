@@ -11,11 +11,9 @@ export default defineConfig({
       {
         resolve: { conditions },
         ssr: { resolve: { conditions } },
-        // Nest injects by the metadata of decorators; said here, it holds for test files too, which no tsconfig includes.
-        oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
         test: {
           name: 'node',
-          include: ['apps/{server,console}/test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+          include: ['{apps,packages}/*/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },

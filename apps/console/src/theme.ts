@@ -1,9 +1,21 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
-const teal: MantineColorsTuple = ['#e9f7f4', '#d6ece7', '#aad9cf', '#7ac5b6', '#52b4a1', '#2f9f8c', '#1b8676', '#0c6b62', '#09574f', '#05443e'];
+const teal: MantineColorsTuple = [
+  '#e9f7f4',
+  '#d6ece7',
+  '#aad9cf',
+  '#7ac5b6',
+  '#52b4a1',
+  '#2f9f8c',
+  '#1b8676',
+  '#0c6b62',
+  '#09574f',
+  '#05443e',
+];
 
 // A font of the system for every script: nothing to load, and Arabic looks as people know it.
-const fontFamily = '"Segoe UI Variable Text", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Noto Sans Arabic", "Geeza Pro", Tahoma, sans-serif';
+const fontFamily =
+  '"Segoe UI Variable Text", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Noto Sans Arabic", "Geeza Pro", Tahoma, sans-serif';
 
 export const theme = createTheme({
   colors: { teal },

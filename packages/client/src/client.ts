@@ -13,7 +13,16 @@ import { withStreams } from './snapshots.ts';
 import { Streams, type StreamEvent } from './streams.ts';
 import { renewalDelay, tokenExpiry } from './token.ts';
 import { TypingNotices } from './typing.ts';
-import { streamOf, type Acks, type ClientEventName, type MessageDraft, type Receipts, type Requests, type SendAck, type ServerEvents } from './wire.ts';
+import {
+  streamOf,
+  type Acks,
+  type ClientEventName,
+  type MessageDraft,
+  type Receipts,
+  type Requests,
+  type SendAck,
+  type ServerEvents,
+} from './wire.ts';
 
 /** What the SDK itself tells, beside the events of the server. */
 export interface ClientEvents extends ServerEvents {
@@ -112,7 +121,7 @@ export class MajlisClient {
 
   /** Listens to an event of the server, by its name on the wire, or of the SDK; the answer ends it. */
   on<K extends keyof ClientEvents>(event: K, listener: (payload: ClientEvents[K]) => void): () => void {
-    return this.#emitter.on(event, listener as (payload: unknown) => void);
+    return this.#emitter.on(event, listener);
   }
 
   /**

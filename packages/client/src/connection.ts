@@ -155,12 +155,20 @@ export class Connection {
     });
     this.#socket = socket;
     this.#lastError = undefined;
-    const whilePresent = (listen: (...args: never[]) => void) => (...args: unknown[]) => {
-      if (this.#socket === socket) (listen as (...args: unknown[]) => void)(...args);
-    };
+    const whilePresent =
+      (listen: (...args: never[]) => void) =>
+      (...args: unknown[]) => {
+        if (this.#socket === socket) (listen as (...args: unknown[]) => void)(...args);
+      };
     socket.onAny(whilePresent((name: string, payload: unknown) => this.#receive(name, payload)));
-    socket.on('disconnect', whilePresent((reason: string) => this.#input({ type: 'lost', reason: disconnectReason(reason, this.#lastError) })));
-    socket.on('connect_error', whilePresent((error: Error & { data?: unknown }) => this.#input({ type: 'lost', reason: connectErrorReason(error.data) })));
+    socket.on(
+      'disconnect',
+      whilePresent((reason: string) => this.#input({ type: 'lost', reason: disconnectReason(reason, this.#lastError) })),
+    );
+    socket.on(
+      'connect_error',
+      whilePresent((error: Error & { data?: unknown }) => this.#input({ type: 'lost', reason: connectErrorReason(error.data) })),
+    );
     socket.connect();
   }
 

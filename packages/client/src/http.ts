@@ -21,7 +21,9 @@ interface HttpOptions {
 export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): Call {
   return async (method, path, { params, query, body, signal }) => {
     const target = new URL(fillPath(path, params ?? {}), url);
-    for (const [key, value] of Object.entries(query ?? {})) if (value !== undefined && value !== null) target.searchParams.set(key, String(value));
+    for (const [key, value] of Object.entries((query ?? {}) as Record<string, string | number | boolean | null | undefined>)) {
+      if (value !== undefined && value !== null) target.searchParams.set(key, String(value));
+    }
     const attempt = async (bearer: string | null) => {
       const cut = new AbortController();
       const abort = () => cut.abort();
@@ -31,7 +33,10 @@ export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): C
         return await fetch(target, {
           method,
           signal: cut.signal,
-          headers: { ...(bearer !== null && { authorization: `Bearer ${bearer}` }), ...(body !== undefined && { 'content-type': 'application/json' }) },
+          headers: {
+            ...(bearer !== null && { authorization: `Bearer ${bearer}` }),
+            ...(body !== undefined && { 'content-type': 'application/json' }),
+          },
           ...(body !== undefined && { body: JSON.stringify(body) }),
         });
       } catch (cause) {

@@ -48,7 +48,8 @@ export function createSignIn(options: Pick<ClientOptions, 'url' | 'fetch' | 'res
   return {
     login: (email: string, password: string): Answer =>
       call<typeof v2.authRoutes.login>('POST', '/api/v2/auth/login', { body: { email, password } }),
-    refresh: (refresh_token: string): Answer => call<typeof v2.authRoutes.refresh>('POST', '/api/v2/auth/refresh', { body: { refresh_token } }),
+    refresh: (refresh_token: string): Answer =>
+      call<typeof v2.authRoutes.refresh>('POST', '/api/v2/auth/refresh', { body: { refresh_token } }),
     logout: (refresh_token: string): Promise<void> =>
       call<typeof v2.authRoutes.logout>('POST', '/api/v2/auth/logout', { body: { refresh_token } }),
   };

@@ -19,7 +19,15 @@ export function withStreams(rest: Rest, streams: Streams): Rest {
   const overtaken = (chat: Chat) => chat.version < (streams.cursor(`chat:${chat.id}`) ?? 0);
   return {
     ...rest,
-    chats: (query, signal) => fresh(() => rest.chats(query, signal), (page) => page.data),
-    chat: (id, signal) => fresh(() => rest.chat(id, signal), (chat) => [chat]),
+    chats: (query, signal) =>
+      fresh(
+        () => rest.chats(query, signal),
+        (page) => page.data,
+      ),
+    chat: (id, signal) =>
+      fresh(
+        () => rest.chat(id, signal),
+        (chat) => [chat],
+      ),
   };
 }

@@ -16,8 +16,25 @@ const up: Input[] = [{ type: 'connect' }, { type: 'token' }, { type: 'welcome' }
 
 describe('connection: five words', () => {
   it('goes idle, connecting, connected, reconnecting, connected, closed', () => {
-    const { words } = run(...up, { type: 'lost', reason: 'transport close' }, { type: 'retry' }, { type: 'token' }, { type: 'welcome' }, { type: 'close' });
-    expect(words).toEqual(['idle', 'connecting', 'connecting', 'connected', 'reconnecting', 'reconnecting', 'reconnecting', 'connected', 'closed']);
+    const { words } = run(
+      ...up,
+      { type: 'lost', reason: 'transport close' },
+      { type: 'retry' },
+      { type: 'token' },
+      { type: 'welcome' },
+      { type: 'close' },
+    );
+    expect(words).toEqual([
+      'idle',
+      'connecting',
+      'connecting',
+      'connected',
+      'reconnecting',
+      'reconnecting',
+      'reconnecting',
+      'connected',
+      'closed',
+    ]);
   });
 
   it('says connecting, and not reconnecting, until it has been connected once', () => {
@@ -26,7 +43,14 @@ describe('connection: five words', () => {
   });
 
   it('counts failures for the backoff, and starts again once connected', () => {
-    const failing = run({ type: 'connect' }, { type: 'token' }, { type: 'lost', reason: 'connect error' }, { type: 'retry' }, { type: 'token' }, { type: 'lost', reason: 'open timeout' });
+    const failing = run(
+      { type: 'connect' },
+      { type: 'token' },
+      { type: 'lost', reason: 'connect error' },
+      { type: 'retry' },
+      { type: 'token' },
+      { type: 'lost', reason: 'open timeout' },
+    );
     expect(failing.machine).toMatchObject({ phase: 'waiting', attempt: 2 });
     expect(run(...up, { type: 'lost', reason: 'ping timeout' }).machine.attempt).toBe(1);
   });
@@ -40,18 +64,26 @@ describe('connection: five words', () => {
 
 describe('close reason → policy', () => {
   it.each(Object.entries(closePolicies).filter(([, policy]) => policy === 'reconnect'))('%s → comes back after a wait', (reason) => {
-    expect(run(...up, { type: 'lost', reason: reason as keyof typeof closePolicies })).toMatchObject({ effect: 'wait', machine: { phase: 'waiting' } });
+    expect(run(...up, { type: 'lost', reason: reason as keyof typeof closePolicies })).toMatchObject({
+      effect: 'wait',
+      machine: { phase: 'waiting' },
+    });
   });
 
   it.each(Object.entries(closePolicies).filter(([, policy]) => policy === 'stop'))('%s → stays closed', (reason) => {
-    expect(run(...up, { type: 'lost', reason: reason as keyof typeof closePolicies })).toMatchObject({ effect: 'tear down', machine: { phase: 'closed', reason } });
+    expect(run(...up, { type: 'lost', reason: reason as keyof typeof closePolicies })).toMatchObject({
+      effect: 'tear down',
+      machine: { phase: 'closed', reason },
+    });
   });
 
   it('token refused → a new token at once, then after a wait, then closed', () => {
     const refused: Input[] = [{ type: 'token' }, { type: 'lost', reason: 'token refused' }];
     expect(run({ type: 'connect' }, ...refused)).toMatchObject({ effect: 'fetch token', machine: { phase: 'token' } });
     expect(run({ type: 'connect' }, ...refused, ...refused)).toMatchObject({ effect: 'wait', machine: { phase: 'waiting' } });
-    expect(run({ type: 'connect' }, ...refused, ...refused, { type: 'retry' }, ...refused)).toMatchObject({ machine: { phase: 'closed', reason: 'token refused' } });
+    expect(run({ type: 'connect' }, ...refused, ...refused, { type: 'retry' }, ...refused)).toMatchObject({
+      machine: { phase: 'closed', reason: 'token refused' },
+    });
   });
 
   it('tells a refused token from a removal, and an answer from a cut cable', () => {

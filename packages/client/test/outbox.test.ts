@@ -4,7 +4,13 @@ import { Outbox, type OutboxChange, type QueuedMessage } from '../src/outbox.ts'
 import { memoryStorage, type Storage } from '../src/storage.ts';
 import type { SendAck } from '../src/wire.ts';
 
-const message = (id: string, chat_id = 'a'): QueuedMessage => ({ chat_id, client_message_id: id, type: 'text', content: id, queued_at: '' });
+const message = (id: string, chat_id = 'a'): QueuedMessage => ({
+  chat_id,
+  client_message_id: id,
+  type: 'text',
+  content: id,
+  queued_at: '',
+});
 const ack = (id: string): SendAck => ({ status: 'sent', message_id: id, created_at: '', seq: 1 });
 
 /** An outbox whose server answers as `answer` says, attempt by attempt. */

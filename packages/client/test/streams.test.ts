@@ -47,7 +47,7 @@ describe('streams: each event once and in version order', () => {
     let state = seed;
     const random = () => (state = (state * 48271 + 1) % 2147483647) / 2147483647;
     const all = ['chat:a', 'chat:b', 'user'].flatMap((stream) => Array.from({ length: 60 }, (_, i) => change(i + 1, stream)));
-    const arriving = [...all, ...all.filter(() => random() < 0.3)].sort(() => random() - 0.5);
+    const arriving = [...all, ...all.filter(() => random() < 0.3)].toSorted(() => random() - 0.5);
     const streams = new Streams({ 'chat:a': 0, 'chat:b': 0, user: 0 });
     const seen: Record<string, number[]> = { 'chat:a': [], 'chat:b': [], user: [] };
     for (const event of arriving) for (const ready of streams.offer(event)) seen[ready.stream]?.push(ready.version);

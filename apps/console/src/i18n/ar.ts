@@ -1,7 +1,15 @@
 import type { Texts } from './en.ts';
 
 export const ar: Texts = {
-  app: { name: 'مجلس', notFound: 'لا يوجد شيء في هذا العنوان.', loading: 'جارٍ التحميل…', retry: 'إعادة المحاولة', cancel: 'إلغاء', close: 'إغلاق', back: 'رجوع' },
+  app: {
+    name: 'مجلس',
+    notFound: 'لا يوجد شيء في هذا العنوان.',
+    loading: 'جارٍ التحميل…',
+    retry: 'إعادة المحاولة',
+    cancel: 'إلغاء',
+    close: 'إغلاق',
+    back: 'رجوع',
+  },
   nav: { label: 'الأقسام', chats: 'المحادثات' },
   preferences: {
     open: 'الحساب والإعدادات',

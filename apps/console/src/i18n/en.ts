@@ -1,5 +1,13 @@
 export const en = {
-  app: { name: 'Majlis', notFound: 'There is nothing at this address.', loading: 'Loading…', retry: 'Try again', cancel: 'Cancel', close: 'Close', back: 'Back' },
+  app: {
+    name: 'Majlis',
+    notFound: 'There is nothing at this address.',
+    loading: 'Loading…',
+    retry: 'Try again',
+    cancel: 'Cancel',
+    close: 'Close',
+    back: 'Back',
+  },
   nav: { label: 'Sections', chats: 'Chats' },
   preferences: {
     open: 'Account and settings',

@@ -1,7 +1,15 @@
 import type { Texts } from './en.ts';
 
 export const ru: Texts = {
-  app: { name: 'Majlis', notFound: 'По этому адресу ничего нет.', loading: 'Загрузка…', retry: 'Повторить', cancel: 'Отмена', close: 'Закрыть', back: 'Назад' },
+  app: {
+    name: 'Majlis',
+    notFound: 'По этому адресу ничего нет.',
+    loading: 'Загрузка…',
+    retry: 'Повторить',
+    cancel: 'Отмена',
+    close: 'Закрыть',
+    back: 'Назад',
+  },
   nav: { label: 'Разделы', chats: 'Чаты' },
   preferences: {
     open: 'Аккаунт и настройки',

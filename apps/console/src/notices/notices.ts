@@ -19,5 +19,12 @@ export function showError(error: unknown): void {
   const { text, code } = describeError(error);
   const id = `error-${code ?? 'other'}`;
   notifications.hide(id);
-  notifications.show({ id, color: 'red', message: createElement(ErrorNotice, { text, code }), autoClose: 8000, withBorder: true, role: 'alert' });
+  notifications.show({
+    id,
+    color: 'red',
+    message: createElement(ErrorNotice, { text, code }),
+    autoClose: 8000,
+    withBorder: true,
+    role: 'alert',
+  });
 }

@@ -30,7 +30,7 @@ export function ConnectionBanner() {
             <b>{t(`connection.${state}`)}</b> {state === 'reconnecting' && t('connection.keepsMessages')}
           </Text>
           {state === 'closed' && (
-            <Button size="compact-sm" variant="white" onClick={() => majlis.connect().catch(() => undefined)}>
+            <Button size="compact-sm" variant="white" onClick={() => void majlis.connect().catch(() => undefined)}>
               {t('connection.reconnect')}
             </Button>
           )}

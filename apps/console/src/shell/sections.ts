@@ -13,10 +13,14 @@ export interface Section {
   routes: RouteObject[];
   /** Keeps the section's data current from live events; it is there whichever section is on the screen. */
   Live?: ComponentType<PropsWithChildren>;
-  /** A number to show at the section's name; a hook. */
-  useCount?: () => number;
 }
 
 export const sections: readonly Section[] = [
-  { path: 'chats', label: 'nav.chats', icon: MessagesSquare, routes: chatRoutes, Live: ChatsProvider, useCount: useUnreadTotal },
+  { path: 'chats', label: 'nav.chats', icon: MessagesSquare, routes: chatRoutes, Live: ChatsProvider },
 ];
+
+/** Numbers to show at the names of sections, by path. */
+export function useSectionCounts(): Readonly<Record<string, number>> {
+  const chats = useUnreadTotal();
+  return { chats };
+}

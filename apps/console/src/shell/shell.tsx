@@ -5,12 +5,14 @@ import { NavLink, Outlet } from 'react-router';
 import { ConnectionBanner, ConnectionDot } from './connection.tsx';
 import { Logo } from './logo.tsx';
 import { PreferencesMenu } from './preferences-menu.tsx';
-import { sections, type Section } from './sections.ts';
+import { sections, useSectionCounts, type Section } from './sections.ts';
 import classes from './shell.module.css';
 
 /** The frame of every page: sections at the side (below on a phone), the page, and the state of the connection. */
 export function Shell() {
   const { t } = useTranslation();
+  const counts = useSectionCounts();
+  useTitleCount(Object.values(counts).reduce((sum, count) => sum + count, 0));
   return (
     <div className={classes.shell}>
       <header className={classes.rail}>
@@ -20,7 +22,7 @@ export function Shell() {
         <ScrollArea className={classes.sections} type="never">
           <nav aria-label={t('nav.label')} className={classes.links}>
             {sections.map((section) => (
-              <SectionLink key={section.path} section={section} />
+              <SectionLink key={section.path} section={section} count={counts[section.path] ?? 0} />
             ))}
           </nav>
         </ScrollArea>
@@ -33,17 +35,13 @@ export function Shell() {
           <Outlet />
         </div>
       </main>
-      <TitleCount />
     </div>
   );
 }
 
-const noCount = () => 0;
-
-function SectionLink({ section }: { section: Section }) {
+function SectionLink({ section, count }: { section: Section; count: number }) {
   const { t } = useTranslation();
-  const { icon: Icon, useCount = noCount } = section;
-  const count = useCount();
+  const Icon = section.icon;
   return (
     <NavLink to={`/app/${section.path}`} className={classes.link ?? ''}>
       <span className={classes.icon}>
@@ -56,12 +54,10 @@ function SectionLink({ section }: { section: Section }) {
 }
 
 /** The number of unread things in front of the tab's title. */
-function TitleCount() {
+function useTitleCount(count: number): void {
   const { t } = useTranslation();
-  const total = sections.reduce((sum, { useCount = noCount }) => sum + useCount(), 0);
   const title = t('app.name');
   useEffect(() => {
-    document.title = total > 0 ? `(${total}) ${title}` : title;
-  }, [total, title]);
-  return null;
+    document.title = count > 0 ? `(${count}) ${title}` : title;
+  }, [count, title]);
 }

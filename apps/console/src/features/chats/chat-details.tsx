@@ -2,7 +2,7 @@ import type { Chat, ChatMember, UserProfile } from '@majlis/client';
 import { ActionIcon, Button, Drawer, Group, Stack, Switch, Text, TextInput, Title, Tooltip } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { UserMinus } from 'lucide-react';
-import { useState, type FormEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { ConfirmDialog } from '../../dialogs/confirm-dialog.tsx';
@@ -57,7 +57,7 @@ function Rename({ chat }: { chat: Chat }) {
   const { t } = useTranslation();
   const { majlis } = useMajlis();
   const [title, setTitle] = useState(chat.title ?? '');
-  function save(event: FormEvent) {
+  function save(event: SubmitEvent) {
     event.preventDefault();
     majlis.rest.changeChat(chat.id, { title: title.trim() || null }).catch(showError);
   }
@@ -111,7 +111,12 @@ function Members({ chat, manages }: { chat: Chat; manages: boolean }) {
             </span>
             {manages && member.user_id !== me.id && (
               <Tooltip label={t('group.remove', { name: member.name })}>
-                <ActionIcon variant="subtle" color="gray" aria-label={t('group.remove', { name: member.name })} onClick={() => remove(member)}>
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  aria-label={t('group.remove', { name: member.name })}
+                  onClick={() => remove(member)}
+                >
                   <UserMinus size={18} aria-hidden="true" />
                 </ActionIcon>
               </Tooltip>
@@ -145,7 +150,7 @@ function AddPeople({ chat }: { chat: Chat }) {
   return (
     <section>
       <PeoplePicker chosen={people} onChange={setPeople} without={members.map((member) => member.user_id)} />
-      <Button mt="xs" fullWidth variant="light" disabled={people.length === 0} loading={busy} onClick={add}>
+      <Button mt="xs" fullWidth variant="light" disabled={people.length === 0} loading={busy} onClick={() => void add()}>
         {t('group.add')}
       </Button>
     </section>
@@ -170,7 +175,13 @@ function Leave({ chat }: { chat: Chat }) {
       <Button variant="subtle" color="red" onClick={() => setAsking(true)}>
         {t('group.leave')}
       </Button>
-      <ConfirmDialog opened={asking} question={t('group.leaveQuestion')} action={t('group.leave')} onConfirm={leave} onClose={() => setAsking(false)} />
+      <ConfirmDialog
+        opened={asking}
+        question={t('group.leaveQuestion')}
+        action={t('group.leave')}
+        onConfirm={() => void leave()}
+        onClose={() => setAsking(false)}
+      />
     </>
   );
 }

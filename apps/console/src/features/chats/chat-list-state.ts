@@ -39,7 +39,12 @@ export function applyNewMessage(state: ChatListState, message: Message, me: stri
 }
 
 /** The last message was edited, or deleted. */
-export function applyLastMessage(state: ChatListState, chatId: string, messageId: string, change: (message: Message) => Message): ChatListState {
+export function applyLastMessage(
+  state: ChatListState,
+  chatId: string,
+  messageId: string,
+  change: (message: Message) => Message,
+): ChatListState {
   return update(state, chatId, (chat) =>
     chat.last_message?.id === messageId ? { ...chat, last_message: change(chat.last_message) } : chat,
   );
@@ -67,6 +72,6 @@ function update(state: ChatListState, chatId: string, apply: (chat: Chat) => Cha
   return changed === present ? state : { ...state, chats: sortChats(state.chats.with(at, changed)) };
 }
 
-function sortChats(chats: Chat[]): Chat[] {
-  return chats.sort((a, b) => lastActivity(b).localeCompare(lastActivity(a)));
+function sortChats(chats: readonly Chat[]): Chat[] {
+  return chats.toSorted((a, b) => lastActivity(b).localeCompare(lastActivity(a)));
 }

@@ -53,7 +53,7 @@ function Chats({ filter }: { filter: string }) {
     return (
       <Stack p="md" align="start" role="alert">
         <ErrorNotice {...describeError(error)} />
-        <Button size="compact-sm" variant="light" onClick={() => refetch()}>
+        <Button size="compact-sm" variant="light" onClick={() => void refetch()}>
           {t('app.retry')}
         </Button>
       </Stack>
@@ -100,7 +100,7 @@ function MoreChats() {
   }
   return (
     <Center p="sm">
-      <Button variant="subtle" size="sm" loading={loading} onClick={load}>
+      <Button variant="subtle" size="sm" loading={loading} onClick={() => void load()}>
         {t('chats.more')}
       </Button>
     </Center>

@@ -1,8 +1,8 @@
-import type { Message } from '@majlis/client';
+import type { MajlisError, Message } from '@majlis/client';
 import { LIMITS } from '@majlis/contract';
 import { ActionIcon, Text, Textarea, Tooltip } from '@mantine/core';
 import { Check, SendHorizontal, X } from 'lucide-react';
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { showError } from '../../notices/notices.ts';
 import { useMajlis } from '../../session/majlis.tsx';
@@ -27,53 +27,116 @@ interface ComposerProps {
 /** On a touch keyboard Enter is for new lines; there is a button to send. */
 const touch = matchMedia('(pointer: coarse)').matches;
 
-export function Composer({ chatId, task, onTaskDone, onEditLast }: ComposerProps) {
+export function Composer({ task, ...props }: ComposerProps) {
+  return task?.kind === 'edit' ? (
+    <EditedMessage key={task.message.id} message={task.message} {...props} />
+  ) : (
+    <NewMessage replyTo={task?.message ?? null} {...props} />
+  );
+}
+
+function NewMessage({ chatId, replyTo, onTaskDone, onEditLast }: Omit<ComposerProps, 'task'> & { replyTo: Message | null }) {
   const { t } = useTranslation();
   const { majlis } = useMajlis();
   const store = useChatsStore();
-  const [draft, setDraft] = useState(() => store.drafts.get(chatId) ?? '');
-  // The text of an edit is apart from the draft, which is still there afterwards.
-  const [edited, setEdited] = useState('');
-  const [saving, setSaving] = useState(false);
-  const field = useRef<HTMLTextAreaElement>(null);
-  const editing = task?.kind === 'edit' ? task.message : null;
-  const text = editing ? edited : draft;
-  const tooLong = codePoints(text) - LIMITS.messageCharacters;
-  const sendable = text.trim() !== '' && tooLong <= 0 && !saving;
-
-  useEffect(() => {
-    if (task?.kind === 'edit') setEdited(task.message.content);
-    // Coming to a chat on a phone must not open the keyboard over it.
-    if (task || !touch) field.current?.focus();
-  }, [task]);
+  const [text, setText] = useState(() => store.drafts.get(chatId) ?? '');
 
   function write(value: string) {
-    if (editing) return setEdited(value);
-    setDraft(value);
+    setText(value);
     store.drafts.set(chatId, value);
     majlis.typing(chatId, value.trim() !== '');
   }
 
-  async function submit() {
-    if (!sendable) return;
-    if (editing) {
-      if (edited === editing.content) return onTaskDone();
-      setSaving(true);
-      try {
-        await majlis.edit(chatId, editing.id, edited);
-        onTaskDone();
-      } catch (error) {
-        showError(error);
-      }
-      return setSaving(false);
-    }
-    // What becomes of it shows at the message itself; only a queue that is full has no message to show it at.
-    majlis.send(chatId, { type: 'text', content: draft, reply_to: task?.message.id ?? null }).catch((error) => {
+  function send() {
+    // What becomes of it shows at the message itself; only where the queue is full there is no message to show it at.
+    majlis.send(chatId, { type: 'text', content: text, reply_to: replyTo?.id ?? null }).catch((error: MajlisError) => {
       if (error.code === 'QUEUE_FULL') showError(error);
     });
-    setDraft('');
+    setText('');
     store.drafts.delete(chatId);
     onTaskDone();
+  }
+
+  return (
+    <Field
+      text={text}
+      action={t('composer.send')}
+      icon={<SendHorizontal size={20} className={classes.plane} aria-hidden="true" />}
+      task={replyTo && <Task kind="reply" message={replyTo} onCancel={onTaskDone} />}
+      // Coming to a chat on a phone must not open the keyboard over it.
+      focusOn={touch ? replyTo : (replyTo ?? chatId)}
+      onChange={write}
+      onSubmit={send}
+      onCancel={onTaskDone}
+      onBlur={() => majlis.typing(chatId, false)}
+      onArrowUp={onEditLast}
+    />
+  );
+}
+
+function EditedMessage({ chatId, message, onTaskDone }: Omit<ComposerProps, 'task'> & { message: Message }) {
+  const { t } = useTranslation();
+  const { majlis } = useMajlis();
+  const [text, setText] = useState(message.content);
+  const [saving, setSaving] = useState(false);
+
+  async function save() {
+    if (text === message.content) return onTaskDone();
+    setSaving(true);
+    try {
+      await majlis.edit(chatId, message.id, text);
+      onTaskDone();
+    } catch (error) {
+      showError(error);
+      setSaving(false);
+    }
+  }
+
+  return (
+    <Field
+      text={text}
+      action={t('composer.save')}
+      icon={<Check size={20} aria-hidden="true" />}
+      task={<Task kind="edit" message={message} onCancel={onTaskDone} />}
+      focusOn={message}
+      busy={saving}
+      onChange={setText}
+      onSubmit={() => void save()}
+      onCancel={onTaskDone}
+    />
+  );
+}
+
+interface FieldProps {
+  text: string;
+  /** What the button does. */
+  action: string;
+  icon: ReactNode;
+  /** What stands above the field. */
+  task: ReactNode;
+  /** The field takes the focus whenever this becomes another thing; null leaves the focus where it is. */
+  focusOn: unknown;
+  busy?: boolean;
+  onChange: (text: string) => void;
+  onSubmit: () => void;
+  onCancel: () => void;
+  onBlur?: () => void;
+  /** Arrow up while the field is empty. */
+  onArrowUp?: () => void;
+}
+
+function Field({ text, action, icon, task, focusOn, busy = false, onChange, onSubmit, onCancel, onBlur, onArrowUp }: FieldProps) {
+  const { t } = useTranslation();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const tooLong = codePoints(text) - LIMITS.messageCharacters;
+  const sendable = text.trim() !== '' && tooLong <= 0 && !busy;
+
+  useEffect(() => {
+    if (focusOn !== null) field.current?.focus();
+  }, [focusOn]);
+
+  function submit() {
+    if (sendable) onSubmit();
     field.current?.focus();
   }
 
@@ -82,18 +145,18 @@ export function Composer({ chatId, task, onTaskDone, onEditLast }: ComposerProps
     if (event.nativeEvent.isComposing) return;
     if (event.key === 'Enter' && !event.shiftKey && !touch) {
       event.preventDefault();
-      void submit();
-    } else if (event.key === 'Escape' && task) {
-      onTaskDone();
-    } else if (event.key === 'ArrowUp' && text === '' && !task) {
+      submit();
+    } else if (event.key === 'Escape') {
+      onCancel();
+    } else if (event.key === 'ArrowUp' && text === '' && onArrowUp) {
       event.preventDefault();
-      onEditLast();
+      onArrowUp();
     }
   }
 
   return (
     <div className={classes.composer}>
-      {task && <Task task={task} onCancel={onTaskDone} />}
+      {task}
       <div className={classes.line}>
         <Textarea
           id="composer"
@@ -110,21 +173,21 @@ export function Composer({ chatId, task, onTaskDone, onEditLast }: ComposerProps
           dir="auto"
           value={text}
           error={tooLong > 0 && t('composer.tooLong', { count: tooLong })}
-          onChange={(event) => write(event.currentTarget.value)}
-          onBlur={() => majlis.typing(chatId, false)}
+          onChange={(event) => onChange(event.currentTarget.value)}
+          onBlur={onBlur}
           onKeyDown={onKeyDown}
         />
-        <Tooltip label={t(editing ? 'composer.save' : 'composer.send')}>
+        <Tooltip label={action}>
           <ActionIcon
             size={42}
             radius="xl"
-            aria-label={t(editing ? 'composer.save' : 'composer.send')}
+            aria-label={action}
             aria-disabled={!sendable}
             data-disabled={!sendable || undefined}
-            loading={saving}
+            loading={busy}
             onClick={submit}
           >
-            {editing ? <Check size={20} aria-hidden="true" /> : <SendHorizontal size={20} className={classes.plane} aria-hidden="true" />}
+            {icon}
           </ActionIcon>
         </Tooltip>
       </div>
@@ -132,7 +195,7 @@ export function Composer({ chatId, task, onTaskDone, onEditLast }: ComposerProps
   );
 }
 
-function Task({ task: { kind, message }, onCancel }: { task: ComposerTask; onCancel: () => void }) {
+function Task({ kind, message, onCancel }: ComposerTask & { onCancel: () => void }) {
   const { t } = useTranslation();
   const { me } = useMajlis();
   const summary = useMessageSummary();

@@ -86,7 +86,7 @@ function Conversation({ chat }: { chat: Chat }) {
         opened={removing !== null}
         question={t('message.deleteQuestion')}
         action={t('message.delete')}
-        onConfirm={() => removing && majlis.remove(chat.id, removing.id).catch(showError)}
+        onConfirm={() => void (removing && majlis.remove(chat.id, removing.id).catch(showError))}
         onClose={() => setRemoving(null)}
       />
     </RoomActionsProvider>

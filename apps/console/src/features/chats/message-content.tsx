@@ -74,6 +74,7 @@ function Photo({ content, metadata }: BodyProps) {
 function Video({ content, metadata }: BodyProps) {
   const { t } = useTranslation();
   return (
+    // oxlint-disable-next-line jsx-a11y/media-has-caption -- what people send each other has no captions
     <video
       className={classes.media}
       src={httpUrl(content)}
@@ -87,6 +88,7 @@ function Video({ content, metadata }: BodyProps) {
 
 function Voice({ content }: BodyProps) {
   const { t } = useTranslation();
+  // oxlint-disable-next-line jsx-a11y/media-has-caption -- what people send each other has no captions
   return <audio className={classes.voice} src={httpUrl(content)} controls preload="none" aria-label={t('message.voice')} />;
 }
 
@@ -94,7 +96,10 @@ function Location({ content, metadata }: BodyProps) {
   const { t } = useTranslation();
   const place = content.replaceAll(/\s/g, '');
   return (
-    <Card icon={<MapPin size={20} aria-hidden="true" />} href={`https://www.openstreetmap.org/?mlat=${place.replace(',', '&mlon=')}#map=16/${place.replace(',', '/')}`}>
+    <Card
+      icon={<MapPin size={20} aria-hidden="true" />}
+      href={`https://www.openstreetmap.org/?mlat=${place.replace(',', '&mlon=')}#map=16/${place.replace(',', '/')}`}
+    >
       {textOf(metadata['address']) ?? t('message.location')}
       <small dir="ltr">{content}</small>
     </Card>

@@ -1,7 +1,8 @@
+/* oxlint-disable jsx-a11y/no-noninteractive-tabindex, jsx-a11y/no-noninteractive-element-interactions -- what scrolls has to be reachable by keyboard */
 import type { Chat, Message } from '@majlis/client';
 import { Button, Center, Loader, Stack, Text } from '@mantine/core';
 import { ArrowDown } from 'lucide-react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useEffectEvent, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format.ts';
 import { ErrorNotice } from '../../notices/error-notice.tsx';
@@ -10,7 +11,7 @@ import { useConnectionState, useMajlis } from '../../session/majlis.tsx';
 import { useStore } from '../../state/store.ts';
 import { useChatsStore, useMessages } from './chats-provider.tsx';
 import { conversationRows, firstUnreadSeq } from './conversation-rows.ts';
-import { hasEarlier } from './message-log.ts';
+import { hasEarlier, type MessageLog } from './message-log.ts';
 import classes from './message-list.module.css';
 import { MessageRow } from './message-row.tsx';
 import { outgoing, type OutgoingMessage } from './outbox-state.ts';
@@ -21,51 +22,49 @@ import { useAttention } from './use-attention.ts';
 /** This close to the end counts as being there, in pixels. */
 const NEAR = 48;
 const noReceipts = {};
-const noMessages: readonly Message[] = [];
 
 export function MessageList({ chat, title }: { chat: Chat; title: string }) {
+  const { t } = useTranslation();
+  const { data: log, error, refetch } = useMessages(chat.id);
+  if (log) return <Messages chat={chat} title={title} log={log} />;
+  return (
+    <Center flex={1}>
+      {error ? (
+        <Stack align="center" gap="xs" role="alert">
+          <ErrorNotice {...describeError(error)} />
+          <Button size="compact-sm" variant="light" onClick={() => void refetch()}>
+            {t('app.retry')}
+          </Button>
+        </Stack>
+      ) : (
+        <Loader aria-label={t('app.loading')} />
+      )}
+    </Center>
+  );
+}
+
+function Messages({ chat, title, log }: { chat: Chat; title: string; log: MessageLog }) {
   const { t } = useTranslation();
   const { me } = useMajlis();
   const format = useFormat();
   const store = useChatsStore();
-  const { data: log, error, refetch } = useMessages(chat.id);
   const receipts = useStore(store.receipts, (state) => state[chat.id] ?? noReceipts);
   const waiting = useStore(store.outbox, (state) => outgoing(state, chat.id));
   const scroll = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
 
-  const messages = log?.messages ?? noMessages;
+  const { messages } = log;
   const rows = useMemo(() => conversationRows(messages), [messages]);
   const byId = useMemo(() => new Map(messages.map((message) => [message.id, message])), [messages]);
   const others = useMemo(() => otherMembers(chat, me.id), [chat, me.id]);
   const unsent = useMemo(() => notIn(waiting, messages), [waiting, messages]);
-
   // As it was when the conversation was opened: the line must not move while one reads.
-  const [unreadAtFirst] = useState(chat.unread_count ?? 0);
-  const unreadFrom = useRef<number | undefined>(undefined);
-  if (log && unreadFrom.current === undefined) unreadFrom.current = firstUnreadSeq(messages, unreadAtFirst, me.id) ?? -1;
+  const [unread] = useState(() => ({ count: chat.unread_count ?? 0, from: firstUnreadSeq(messages, chat.unread_count ?? 0, me.id) }));
 
   const toEnd = () => scroll.current?.scrollTo({ top: 0 });
   useLayoutEffect(toEnd, [unsent.length]);
   useMarkRead(chat, messages, atEnd);
   const missed = useMissed(messages, atEnd, me.id);
-
-  if (!log) {
-    return (
-      <Center flex={1}>
-        {error ? (
-          <Stack align="center" gap="xs" role="alert">
-            <ErrorNotice {...describeError(error)} />
-            <Button size="compact-sm" variant="light" onClick={() => refetch()}>
-              {t('app.retry')}
-            </Button>
-          </Stack>
-        ) : (
-          <Loader aria-label={t('app.loading')} />
-        )}
-      </Center>
-    );
-  }
 
   return (
     <div className={classes.frame}>
@@ -80,7 +79,9 @@ export function MessageList({ chat, title }: { chat: Chat; title: string }) {
         onKeyDown={moveFocus}
       >
         <ol className={classes.list}>
-          <li className={classes.top}>{hasEarlier(log) ? <Earlier chatId={chat.id} /> : <Beginning empty={messages.length + unsent.length === 0} />}</li>
+          <li className={classes.top}>
+            {hasEarlier(log) ? <Earlier chatId={chat.id} /> : <Beginning empty={messages.length + unsent.length === 0} />}
+          </li>
           {rows.map(({ message, day, first, last }) => (
             <li key={message.seq}>
               {day && (
@@ -88,7 +89,9 @@ export function MessageList({ chat, title }: { chat: Chat; title: string }) {
                   <time dateTime={message.created_at}>{format.day(day)}</time>
                 </div>
               )}
-              {message.seq === unreadFrom.current && <div className={classes.unread}>{t('conversation.newMessages', { count: unreadAtFirst })}</div>}
+              {message.seq === unread.from && (
+                <div className={classes.unread}>{t('conversation.newMessages', { count: unread.count })}</div>
+              )}
               <MessageRow
                 message={message}
                 quoted={message.reply_to === null ? null : (byId.get(message.reply_to) ?? 'missing')}
@@ -128,21 +131,21 @@ function Earlier({ chatId }: { chatId: string }) {
   const store = useChatsStore();
   const [loading, setLoading] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
-  const load = useRef(async () => {});
-  load.current = async () => {
+  async function load() {
     if (loading) return;
     setLoading(true);
     await store.fetchEarlier(chatId).catch(showError);
     setLoading(false);
-  };
+  }
   // Coming near is enough; the button is for the keyboard, and for trying again.
+  const onNear = useEffectEvent(() => void load());
   useEffect(() => {
-    const near = new IntersectionObserver(([entry]) => entry?.isIntersecting && void load.current(), { rootMargin: '400px 0px 0px' });
+    const near = new IntersectionObserver(([entry]) => entry?.isIntersecting && onNear(), { rootMargin: '400px 0px 0px' });
     if (button.current) near.observe(button.current);
     return () => near.disconnect();
   }, []);
   return (
-    <Button ref={button} variant="subtle" size="xs" loading={loading} onClick={() => load.current()}>
+    <Button ref={button} variant="subtle" size="xs" loading={loading} onClick={() => void load()}>
       {t('conversation.earlier')}
     </Button>
   );

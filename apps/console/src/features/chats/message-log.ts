@@ -21,13 +21,14 @@ export function mergeMessages(log: MessageLog, incoming: readonly Message[]): Me
   if (incoming.length === 0) return log;
   const last = log.messages.at(-1);
   // A message at the end is what nearly always happens.
-  if (incoming.length === 1 && incoming[0] && (!last || incoming[0].seq === last.seq + 1)) return { messages: [...log.messages, incoming[0]] };
+  if (incoming.length === 1 && incoming[0] && (!last || incoming[0].seq === last.seq + 1))
+    return { messages: [...log.messages, incoming[0]] };
   const bySeq = new Map(log.messages.map((message) => [message.seq, message]));
   for (const message of incoming) {
     const present = bySeq.get(message.seq);
     if (!present || present.version <= message.version) bySeq.set(message.seq, message);
   }
-  const sorted = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+  const sorted = [...bySeq.values()].toSorted((a, b) => a.seq - b.seq);
   const afterHole = sorted.findLastIndex((message, at) => at > 0 && sorted[at - 1]?.seq !== message.seq - 1);
   return { messages: afterHole === -1 ? sorted : sorted.slice(afterHole) };
 }

@@ -56,7 +56,11 @@ export function MessageMenu({ message, own, opened, onChange }: MessageMenuProps
           </Menu.Item>
         )}
         {(own || me.role === 'admin') && (
-          <Menu.Item color="var(--app-danger)" leftSection={<Trash2 size={16} aria-hidden="true" />} onClick={() => actions.askRemove(message)}>
+          <Menu.Item
+            color="var(--app-danger)"
+            leftSection={<Trash2 size={16} aria-hidden="true" />}
+            onClick={() => actions.askRemove(message)}
+          >
             {t('message.delete')}
           </Menu.Item>
         )}

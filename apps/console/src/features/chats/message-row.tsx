@@ -1,3 +1,4 @@
+/* oxlint-disable jsx-a11y/no-static-element-interactions -- keys and the context menu only lead to the menu button that every row has */
 import type { Message } from '@majlis/client';
 import { UnstyledButton } from '@mantine/core';
 import { memo, useState } from 'react';

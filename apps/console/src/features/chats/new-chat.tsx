@@ -58,7 +58,7 @@ function NewChatForm({ onDone }: { onDone: () => void }) {
           onChange={(event) => setTitle(event.currentTarget.value)}
         />
       )}
-      <Button disabled={people.length === 0} loading={busy} onClick={create}>
+      <Button disabled={people.length === 0} loading={busy} onClick={() => void create()}>
         {t(group ? 'newChat.startGroup' : 'newChat.startDirect')}
       </Button>
     </Stack>

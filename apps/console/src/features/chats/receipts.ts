@@ -23,7 +23,8 @@ export function mergeReceipts(receipts: Receipts, incoming: Receipts): Receipts 
 
 /** How far one's own message has come: with all the others, or as far as the server said when it was read. */
 export function messageStatus(message: Message, receipts: Receipts, others: readonly string[]): MessageStatus {
-  const allHave = (kind: 'delivered_seq' | 'read_seq') => others.length > 0 && others.every((id) => (receipts[id]?.[kind] ?? 0) >= message.seq);
+  const allHave = (kind: 'delivered_seq' | 'read_seq') =>
+    others.length > 0 && others.every((id) => (receipts[id]?.[kind] ?? 0) >= message.seq);
   const live = allHave('read_seq') ? 'read' : allHave('delivered_seq') ? 'delivered' : 'sent';
   return ranks[live] > ranks[message.status] ? live : message.status;
 }

@@ -1,0 +1,83 @@
+// `npm start`: builds what is not built or older than its sources, then becomes the server. Plain JavaScript without a
+// dependency, because it runs before anything is built, and under whatever Node the machine has.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NODE_MAJOR = 24;
+const root = fileURLToPath(new URL('..', import.meta.url));
+const at = (path) => join(root, path);
+
+const builds = [
+  {
+    output: 'apps/server/dist/.tsbuildinfo',
+    sources: [
+      'apps/server/src',
+      'apps/server/tsconfig.json',
+      'packages/contract/src',
+      'packages/contract/tsconfig.json',
+      'tsconfig.base.json',
+    ],
+    command: [at('node_modules/typescript/bin/tsc'), '-b', 'apps/server'],
+    cwd: '.',
+  },
+  {
+    output: 'apps/console/dist/index.html',
+    sources: ['src', 'public', 'index.html', 'vite.config.ts', '../../packages/contract/src', '../../packages/client/src'].map(
+      (path) => `apps/console/${path}`,
+    ),
+    command: [at('node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'error'],
+    cwd: 'apps/console',
+  },
+];
+
+/** The latest change in a file or folder, in milliseconds. Folders count, because what was deleted shows only in them. */
+function changedAt(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => changedAt(join(path, name))));
+}
+
+function isStale({ output, sources }) {
+  if (!existsSync(at(output))) return true;
+  const builtAt = statSync(at(output)).mtimeMs;
+  return [...sources, 'package-lock.json'].some((path) => changedAt(at(path)) > builtAt);
+}
+
+function build({ command, cwd, output }) {
+  const startedAt = new Date();
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: at(cwd), encoding: 'utf8' });
+  if (status !== 0) fail(`The build failed:\n${stdout}${stderr}`);
+  // The compiler leaves its file alone where a change made no difference. The time of the start, so that a change meanwhile counts.
+  utimesSync(at(output), startedAt, startedAt);
+}
+
+function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}
+
+/** Runs this script again under the Node that `npm ci` brought, as if it were this process. */
+function rerun() {
+  const folder = readdirSync(at('node_modules')).find((name) => /^node-(linux|darwin|win)-/.test(name)) ?? '';
+  const node = ['bin/node', 'bin/node.exe'].map((file) => at(`node_modules/${folder}/${file}`)).find((file) => existsSync(file));
+  if (!folder || !node) fail(`Node ${NODE_MAJOR} or newer is needed, and this is ${process.version}`);
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+if (!existsSync(at('node_modules'))) fail('Run `npm ci` first');
+if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR) {
+  rerun();
+} else {
+  const stale = builds.filter(isStale);
+  if (stale.length > 0) process.stderr.write('Building…\n');
+  stale.forEach(build);
+  await import('../apps/server/dist/main.js');
+}

@@ -1,8 +1,9 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { join } from 'node:path';
-import { SETTINGS, type Settings } from '../config/settings.ts';
+import { SETTINGS } from '../config/config.module.ts';
+import type { Settings } from '../config/settings.ts';
 import { migrate } from './migrate.ts';
-import { openPostgres, postgresPool } from './postgres.ts';
+import { openPostgres, postgresPools } from './postgres.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Storage } from './storage.ts';
 
@@ -10,7 +11,7 @@ import type { Storage } from './storage.ts';
 export const STORAGE = Symbol('Storage');
 
 async function openStorage(settings: Settings): Promise<Storage> {
-  const storage = settings.DATABASE_URL ? openPostgres(postgresPool(settings.DATABASE_URL)) : openSqlite(join(settings.DATA_DIR, 'majlis.sqlite'));
+  const storage = settings.DATABASE_URL ? openPostgres(postgresPools(settings.DATABASE_URL)) : openSqlite(join(settings.DATA_DIR, 'majlis.sqlite'));
   await migrate(storage);
   return storage;
 }

@@ -33,7 +33,7 @@ export interface Storage {
   snapshot<T>(work: (db: Database) => Promise<T>): Promise<T>;
   /**
    * Runs `work` in a transaction that is durable when this resolves.
-   * @throws StoreUnavailable where the database cannot be reached or cannot write
+   * @throws StoreUnavailable where the database cannot be reached or cannot write; as CommitUncertain where it may be committed all the same
    */
   transaction<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T>;
   /** Resolves where the database answers and could write; @throws StoreUnavailable */
@@ -41,9 +41,21 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** The database cannot be reached, or cannot write, now. Nothing is known of a transaction that was being committed. */
+/** The database cannot be reached, or cannot write, now. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
+}
+
+/** The connection was lost while the transaction was being committed. */
+export class CommitUncertain extends StoreUnavailable {
+  override name = 'CommitUncertain';
+  /** Resolves when the transaction is over: what it wrote can be read then, or was undone. */
+  readonly settled: Promise<void>;
+
+  constructor(settled: Promise<void>, options: ErrorOptions) {
+    super('the connection was lost during the commit', options);
+    this.settled = settled;
+  }
 }
 
 /** The transaction lost a race with another node's (deadlock, serialization) and may simply be run again. */

@@ -5,7 +5,7 @@ import { rm, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate } from '../../src/storage/migrate.ts';
-import { openPostgres, postgresPool, type PoolLike } from '../../src/storage/postgres.ts';
+import { openPostgres, postgresPool, postgresPools, type PoolLike, type Pools } from '../../src/storage/postgres.ts';
 import { openSqlite } from '../../src/storage/sqlite.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 
@@ -31,9 +31,10 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
 }
 
 /** PGlite behind the face of a pool: it has one connection, so whoever connects waits until the one before has released. */
-export function pglitePool(pglite: PGlite): PoolLike {
+export function pglitePools(pglite: PGlite): Pools {
   let free: Promise<void> = Promise.resolve();
-  return {
+  let closed: Promise<void> | undefined;
+  const pool: PoolLike = {
     async connect() {
       const before = free;
       const { promise, resolve: release } = Promise.withResolvers<void>();
@@ -41,17 +42,19 @@ export function pglitePool(pglite: PGlite): PoolLike {
       await before;
       return {
         async query(query: string | { text: string; values?: unknown[] }, values?: unknown[]) {
-          // Without parameters the simple protocol, as pg does: it takes several statements at once.
           const parameters = typeof query === 'string' ? values : query.values;
           const text = typeof query === 'string' ? query : query.text;
-          const result = parameters ? await pglite.query(text, parameters) : (await pglite.exec(text)).at(-1)!;
-          return { rows: result.rows, rowCount: result.affectedRows ?? null, command: result.command };
+          // Without parameters the simple protocol, as pg does: it takes several statements at once.
+          const results = parameters ? [await pglite.query(text, parameters)] : await pglite.exec(text);
+          const answers = results.map(({ rows, affectedRows, command }) => ({ rows, rowCount: affectedRows ?? null, command }));
+          return answers.length > 1 ? answers : answers[0];
         },
         release,
       };
     },
-    end: () => pglite.close(),
+    end: () => (closed ??= pglite.close()),
   };
+  return { reads: pool, writes: pool, migrations: pool };
 }
 
 /** A new database on a PostgreSQL server, and what drops it. */
@@ -59,7 +62,7 @@ export async function temporaryDatabase(server: string): Promise<{ url: string; 
   const name = `majlis_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(server);
   url.pathname = `/${name}`;
-  const admin = postgresPool(server, 1);
+  const admin = postgresPool(server, { max: 1, timeouts: false });
   await admin.query(`create database ${name}`);
   return {
     url: url.href,
@@ -89,7 +92,7 @@ const sqlite: Engine = {
 const pglite: Engine = {
   name: 'PGlite',
   async open() {
-    const storage = openPostgres(pglitePool(await PGlite.create()));
+    const storage = openPostgres(pglitePools(await PGlite.create()));
     await migrate(storage);
     return { storage, close: () => storage.close() };
   },
@@ -103,7 +106,7 @@ function postgres(server: string | undefined): Engine {
       const database = await temporaryDatabase(server!);
       const nodes: Storage[] = [];
       const anotherNode = () => {
-        const storage = openPostgres(postgresPool(database.url));
+        const storage = openPostgres(postgresPools(database.url));
         nodes.push(storage);
         return storage;
       };
@@ -121,4 +124,7 @@ function postgres(server: string | undefined): Engine {
   };
 }
 
-export const ENGINES: readonly Engine[] = [sqlite, pglite, postgres(process.env.TEST_PG_URL)];
+/** A PostgreSQL server where databases may be made; undefined where this machine has none. */
+export const POSTGRES_SERVER = process.env.TEST_PG_URL;
+
+export const ENGINES: readonly Engine[] = [sqlite, pglite, postgres(POSTGRES_SERVER)];

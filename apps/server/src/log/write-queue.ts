@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts';
-import { StoreUnavailable, TransactionConflict, type Storage } from '../storage/storage.ts';
+import { CommitUncertain, StoreUnavailable, TransactionConflict, type Storage } from '../storage/storage.ts';
 import type { LogEntry } from './log-entry.ts';
 import { WriteTransaction } from './write-transaction.ts';
 
@@ -16,21 +16,25 @@ export interface Command<Input, Output> {
 }
 
 interface Waiting<T = unknown> {
+  /** What it may append to. */
+  streams: readonly string[];
   resolve(value: T): void;
   reject(error: unknown): void;
   queuedAt: number;
 }
 
+interface Call extends Waiting {
+  input: unknown;
+}
+
 interface Job extends Waiting {
-  streams: readonly string[];
   work(tx: WriteTransaction): Promise<unknown>;
 }
 
 interface CommandCalls {
   // oxlint-disable-next-line typescript/no-explicit-any -- each command brings its own types; `execute` keeps them together
   command: Command<any, any>;
-  inputs: unknown[];
-  waiting: Waiting[];
+  calls: Call[];
 }
 
 interface Batch {
@@ -43,7 +47,7 @@ interface Batch {
 export interface CommitListener {
   /** In commit order, before the writers learn of it. */
   committed(entries: readonly LogEntry[]): void;
-  /** A commit whose outcome is unknown: what follows these versions may or may not exist. */
+  /** A commit whose outcome its writers were not told: what follows these versions exists by now, or never will. */
   uncertain(versions: ReadonlyMap<string, number>): void;
 }
 
@@ -54,6 +58,8 @@ const MAX_BATCH = 2_000;
 
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
 
+const everyone = (batch: Batch): Waiting[] => [...batch.commands.values()].flatMap(({ calls }): Waiting[] => calls).concat(batch.jobs);
+
 /**
  * Group commit. What arrives while one commit is in flight, or in the same turn of the event loop, goes into the next, so the
  * cost of a durable commit is shared and latency stays one commit.
@@ -62,7 +68,7 @@ export class WriteQueue {
   readonly #storage: Storage;
   readonly #listener: CommitListener;
   #pending = emptyBatch();
-  #inFlight = new Set<Waiting>();
+  #inFlight: Waiting[] = [];
   #running = false;
   #watch: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
@@ -75,10 +81,10 @@ export class WriteQueue {
   /** Adds a call of `command` to the next commit. Resolves when it is durable and announced. @throws Failure UNAVAILABLE, or the command's own */
   execute<Input, Output>(command: Command<Input, Output>, input: Input): Promise<Output> {
     return new Promise<Output>((resolve, reject) => {
-      let calls = this.#pending.commands.get(command.name);
-      if (!calls) this.#pending.commands.set(command.name, (calls = { command, inputs: [], waiting: [] }));
-      calls.inputs.push(input);
-      calls.waiting.push({ resolve: resolve as (value: unknown) => void, reject, queuedAt: Date.now() });
+      const streams = command.streams(input);
+      let waiting = this.#pending.commands.get(command.name);
+      if (!waiting) this.#pending.commands.set(command.name, (waiting = { command, calls: [] }));
+      waiting.calls.push({ input, streams, resolve: resolve as (value: unknown) => void, reject, queuedAt: Date.now() });
       this.#schedule();
     });
   }
@@ -113,11 +119,10 @@ export class WriteQueue {
   async #drain(): Promise<void> {
     while (this.#pending.size > 0) {
       const batch = this.#take();
-      const waiting = [...batch.commands.values()].flatMap((calls) => calls.waiting).concat(batch.jobs);
-      this.#inFlight = new Set(waiting);
+      this.#inFlight = everyone(batch);
       this.#watchPatience();
       await this.#commit(batch);
-      this.#inFlight.clear();
+      this.#inFlight = [];
     }
     this.#running = false;
     clearTimeout(this.#watch);
@@ -130,29 +135,30 @@ export class WriteQueue {
     const batch = this.#pending;
     this.#pending = emptyBatch();
     if (batch.size <= MAX_BATCH) return batch;
-    for (const [name, calls] of batch.commands) {
-      if (calls.inputs.length <= MAX_BATCH) continue;
-      const rest = { command: calls.command, inputs: calls.inputs.splice(MAX_BATCH), waiting: calls.waiting.splice(MAX_BATCH) };
-      this.#pending.commands.set(name, rest);
-      this.#pending.size += rest.inputs.length;
+    const next = this.#pending;
+    for (const [name, { command, calls }] of batch.commands) {
+      if (calls.length > MAX_BATCH) next.commands.set(name, { command, calls: calls.splice(MAX_BATCH) });
     }
-    const restJobs = batch.jobs.splice(MAX_BATCH);
-    this.#pending.jobs.push(...restJobs);
-    this.#pending.size += restJobs.length;
+    next.jobs = batch.jobs.splice(MAX_BATCH);
+    next.size = everyone(next).length;
     return batch;
   }
 
   async #commit(batch: Batch): Promise<void> {
+    const waiting = everyone(batch);
+    const streams = new Set(waiting.flatMap((one) => one.streams));
+    // Where there is no neighbour to protect, the transaction itself is the savepoint.
+    const alone = batch.commands.size + batch.jobs.length === 1;
     for (let attempt = 0; ; attempt++) {
       const settle: (() => void)[] = [];
       let locked = new Map<string, number>();
       try {
         const entries = await this.#storage.transaction(async (connection) => {
           const tx = new WriteTransaction(connection, Date.now());
-          await tx.lock(streamsOf(batch));
+          await tx.lock(streams);
           locked = tx.lockedVersions();
-          for (const calls of batch.commands.values()) await runCommand(tx, calls, settle);
-          for (const job of batch.jobs) await runJob(tx, job, settle);
+          for (const calls of batch.commands.values()) await runCommand(tx, calls, alone, settle);
+          for (const job of batch.jobs) await runJob(tx, job, alone, settle);
           return tx.finish();
         });
         this.#listener.committed(entries);
@@ -160,10 +166,9 @@ export class WriteQueue {
         return;
       } catch (error) {
         if (error instanceof TransactionConflict && attempt < CONFLICT_RETRIES) continue;
-        if (locked.size > 0) this.#listener.uncertain(locked);
+        if (error instanceof CommitUncertain) void error.settled.then(() => this.#listener.uncertain(locked));
         const answer = error instanceof StoreUnavailable || error instanceof TransactionConflict ? new Failure('UNAVAILABLE') : error;
-        for (const calls of batch.commands.values()) for (const one of calls.waiting) one.reject(answer);
-        for (const job of batch.jobs) job.reject(answer);
+        for (const one of waiting) one.reject(answer);
         return;
       }
     }
@@ -173,48 +178,53 @@ export class WriteQueue {
     this.#watch ??= setTimeout(() => {
       this.#watch = undefined;
       const late = Date.now() - PATIENCE_MS;
-      const tell = (one: Waiting) => {
-        // Whatever becomes of the commit, this caller's later resolve or reject is without effect.
-        if (one.queuedAt <= late) one.reject(new Failure('UNAVAILABLE'));
-      };
-      this.#inFlight.forEach(tell);
-      for (const calls of this.#pending.commands.values()) calls.waiting.forEach(tell);
-      this.#pending.jobs.forEach(tell);
+      // Whatever becomes of the commit in flight, this caller's later resolve or reject is without effect.
+      for (const one of this.#inFlight) if (one.queuedAt <= late) one.reject(new Failure('UNAVAILABLE'));
+      // What has not begun is forgotten: nothing happens any more that its caller was told could not be done.
+      const pending = this.#pending;
+      for (const waiting of pending.commands.values()) waiting.calls = giveUp(waiting.calls, late);
+      pending.jobs = giveUp(pending.jobs, late);
+      pending.size = everyone(pending).length;
       if (this.#running) this.#watchPatience();
     }, 250);
   }
 }
 
-function streamsOf(batch: Batch): Set<string> {
-  const streams = new Set<string>();
-  for (const { command, inputs } of batch.commands.values()) for (const input of inputs) for (const id of command.streams(input)) streams.add(id);
-  for (const job of batch.jobs) for (const id of job.streams) streams.add(id);
-  return streams;
+function giveUp<One extends Waiting>(waiting: One[], late: number): One[] {
+  const patient = waiting.findIndex(({ queuedAt }) => queuedAt > late);
+  for (const one of waiting.splice(0, patient < 0 ? waiting.length : patient)) one.reject(new Failure('UNAVAILABLE'));
+  return waiting;
 }
 
 // Faults of the connection or of the whole transaction end the batch; anything else is the caller's own.
 const endsBatch = (error: unknown) => error instanceof StoreUnavailable || error instanceof TransactionConflict;
 
-async function runCommand(tx: WriteTransaction, calls: CommandCalls, settle: (() => void)[]): Promise<void> {
+async function runCommand(tx: WriteTransaction, { command, calls }: CommandCalls, alone: boolean, settle: (() => void)[]): Promise<void> {
+  const runAll = () =>
+    command.runAll(
+      tx,
+      calls.map(({ input }) => input),
+    );
   let outcomes: readonly unknown[];
   try {
-    outcomes = await tx.savepoint(() => calls.command.runAll(tx, calls.inputs));
+    outcomes = await (alone ? runAll() : tx.savepoint(runAll));
   } catch (error) {
-    if (endsBatch(error)) throw error;
-    outcomes = calls.inputs.map(() => error);
+    if (alone || endsBatch(error)) throw error;
+    outcomes = calls.map(() => error);
   }
-  calls.waiting.forEach((one, i) => {
+  calls.forEach((one, i) => {
     const outcome = outcomes[i];
     settle.push(outcome instanceof Error ? () => one.reject(outcome) : () => one.resolve(outcome));
   });
 }
 
-async function runJob(tx: WriteTransaction, job: Job, settle: (() => void)[]): Promise<void> {
+async function runJob(tx: WriteTransaction, job: Job, alone: boolean, settle: (() => void)[]): Promise<void> {
+  const work = () => job.work(tx);
   try {
-    const value = await tx.savepoint(() => job.work(tx));
+    const value = await (alone ? work() : tx.savepoint(work));
     settle.push(() => job.resolve(value));
   } catch (error) {
-    if (endsBatch(error)) throw error;
+    if (alone || endsBatch(error)) throw error;
     settle.push(() => job.reject(error));
   }
 }

@@ -14,6 +14,8 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['{apps,packages}/*/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
+          // PostgreSQL, Redis and a browser, once for the run.
+          globalSetup: ['apps/server/test/support/servers.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },

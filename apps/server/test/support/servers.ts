@@ -1,7 +1,7 @@
 /** PostgreSQL, Redis and a browser for the tests: what the environment names, else what is installed here, started for the run. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -64,7 +64,10 @@ async function start(program: Program, folder: string, url: (port: number) => st
   const port = await freePort();
   let child = await run(program, port, folder);
   // A run that ends without its teardown leaves nothing behind. SIGQUIT is PostgreSQL's immediate shutdown, and ends Redis too.
-  const leave = () => child.kill('SIGQUIT');
+  const leave = () => {
+    child.kill('SIGQUIT');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
   process.on('exit', leave);
   return {
     url: url(port),

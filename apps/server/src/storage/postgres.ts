@@ -139,7 +139,6 @@ class PostgresWriteConnection implements WriteConnection {
 export function openPostgres({ reads, writes, migrations }: Pools): Storage {
   const kysely = (pool: PoolLike) => new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as never }) });
   const db = kysely(reads);
-  const schemaOwner = kysely(migrations);
   const connections = new WeakMap<ClientLike, PostgresWriteConnection>();
   const closing = new AbortController();
 
@@ -167,7 +166,7 @@ export function openPostgres({ reads, writes, migrations }: Pools): Storage {
   return {
     engine: 'postgres',
     db,
-    schemaOwner,
+    schemaOwner: kysely(migrations),
     async snapshot(work) {
       return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work);
     },
@@ -215,7 +214,8 @@ export function openPostgres({ reads, writes, migrations }: Pools): Storage {
     },
     async close() {
       closing.abort();
-      await Promise.all([db.destroy(), schemaOwner.destroy(), writes.end()]);
+      // The pools themselves: Kysely ends only what it was used for.
+      await Promise.all([reads.end(), writes.end(), migrations.end()]);
     },
   };
 }

@@ -6,7 +6,7 @@ import { WriteQueue, type Command } from '../../src/log/write-queue.ts';
 import type { WriteTransaction } from '../../src/log/write-transaction.ts';
 import { bulkInsert } from '../../src/storage/bulk.ts';
 import { TransactionConflict, type Storage } from '../../src/storage/storage.ts';
-import { ENGINES, type OpenEngine } from '../support/engines.ts';
+import { ENGINES, openMigrated, type OpenEngine } from '../support/engines.ts';
 import { seededRandom } from '../support/random.ts';
 import { CommitRecorder, upTo } from './commit-recorder.ts';
 
@@ -60,7 +60,7 @@ for (const engine of ENGINES) {
     let tests = 0;
 
     beforeAll(async () => {
-      opened = await engine.open();
+      opened = await openMigrated(engine);
       storage = {
         ...opened.storage,
         transaction(work) {

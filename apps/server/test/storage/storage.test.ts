@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bulkInsert, bulkSelect, bulkUpdate } from '../../src/storage/bulk.ts';
 import type { Storage, WriteConnection } from '../../src/storage/storage.ts';
-import { ENGINES, type OpenEngine } from '../support/engines.ts';
+import { ENGINES, openMigrated, type OpenEngine } from '../support/engines.ts';
 
 const INSERT = bulkInsert('application_state', { key: 'text', value: 'text' });
 const INSERT_OR_LEAVE = bulkInsert('application_state', { key: 'text', value: 'text' }, { onConflict: 'nothing' });
@@ -20,7 +20,7 @@ for (const engine of ENGINES) {
     let storage: Storage;
 
     beforeAll(async () => {
-      opened = await engine.open();
+      opened = await openMigrated(engine);
       storage = opened.storage;
       await sql`create table probe (id text primary key, name text, note text, small int8, big int8)`.execute(storage.schemaOwner);
     });

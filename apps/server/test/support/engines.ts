@@ -9,7 +9,7 @@ import { openPostgres, postgresPool, postgresPools, type PoolLike, type Pools } 
 import { openSqlite } from '../../src/storage/sqlite.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 
-/** An empty, migrated database of one test file's own. */
+/** A database of one test file's own. */
 export interface OpenEngine {
   storage: Storage;
   /** Another node's storage on the same database; closed with this one. Only where several nodes are possible. */
@@ -19,9 +19,17 @@ export interface OpenEngine {
 
 export interface Engine {
   name: 'SQLite' | 'PGlite' | 'PostgreSQL';
-  /** Why it cannot run here; tests name it when they skip. */
-  missing?: string;
-  open(): Promise<OpenEngine>;
+  /** It cannot run here; vitest's set-up has said why. */
+  missing: boolean;
+  /** A new database without a schema. */
+  openEmpty(): Promise<OpenEngine>;
+}
+
+/** A new database of `engine` with the newest schema. */
+export async function openMigrated(engine: Engine): Promise<OpenEngine> {
+  const opened = await engine.openEmpty();
+  await migrate(opened.storage);
+  return opened;
 }
 
 /** A folder of its own for one database file, and what removes it. */
@@ -75,10 +83,10 @@ export async function temporaryDatabase(server: string): Promise<{ url: string; 
 
 const sqlite: Engine = {
   name: 'SQLite',
-  async open() {
+  missing: false,
+  async openEmpty() {
     const folder = await temporaryFolder();
     const storage = openSqlite(join(folder.path, 'majlis.sqlite'));
-    await migrate(storage);
     return {
       storage,
       async close() {
@@ -91,40 +99,36 @@ const sqlite: Engine = {
 
 const pglite: Engine = {
   name: 'PGlite',
-  async open() {
+  missing: false,
+  async openEmpty() {
     const storage = openPostgres(pglitePools(await PGlite.create()));
-    await migrate(storage);
     return { storage, close: () => storage.close() };
   },
 };
 
-function postgres(server: string | undefined): Engine {
-  return {
-    name: 'PostgreSQL',
-    ...(server === undefined && { missing: 'no PostgreSQL server on this machine' }),
-    async open() {
-      const database = await temporaryDatabase(server!);
-      const nodes: Storage[] = [];
-      const anotherNode = () => {
-        const storage = openPostgres(postgresPools(database.url));
-        nodes.push(storage);
-        return storage;
-      };
-      const storage = anotherNode();
-      await migrate(storage);
-      return {
-        storage,
-        anotherNode,
-        async close() {
-          for (const node of nodes) await node.close();
-          await database.drop();
-        },
-      };
-    },
-  };
-}
+/** A PostgreSQL server where databases may be made; undefined where there is none. */
+export const POSTGRES_SERVER = process.env['TEST_PG_URL'];
 
-/** A PostgreSQL server where databases may be made; undefined where this machine has none. */
-export const POSTGRES_SERVER = process.env.TEST_PG_URL;
+const postgres: Engine = {
+  name: 'PostgreSQL',
+  missing: POSTGRES_SERVER === undefined,
+  async openEmpty() {
+    const database = await temporaryDatabase(POSTGRES_SERVER!);
+    const nodes: Storage[] = [];
+    const anotherNode = () => {
+      const storage = openPostgres(postgresPools(database.url));
+      nodes.push(storage);
+      return storage;
+    };
+    return {
+      storage: anotherNode(),
+      anotherNode,
+      async close() {
+        for (const node of nodes) await node.close();
+        await database.drop();
+      },
+    };
+  },
+};
 
-export const ENGINES: readonly Engine[] = [sqlite, pglite, postgres(POSTGRES_SERVER)];
+export const ENGINES: readonly Engine[] = [sqlite, pglite, postgres];

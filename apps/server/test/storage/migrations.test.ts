@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { migrate } from '../../src/storage/migrate.ts';
+import { ENGINES, type OpenEngine } from '../support/engines.ts';
+
+const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
+
+for (const engine of ENGINES) {
+  describe.skipIf(engine.missing)(`migrations on ${engine.name}`, () => {
+    let opened: OpenEngine;
+
+    beforeEach(async () => {
+      opened = await engine.openEmpty();
+    });
+    afterEach(() => opened.close());
+
+    const tables = async () => (await opened.storage.schemaOwner.introspection.getTables()).map(({ name }) => name).toSorted();
+    const applied = async () => (await sql<{ name: string }>`select name from kysely_migration order by name`.execute(opened.storage.schemaOwner)).rows.map(({ name }) => name);
+
+    test('the first start applies every file of the folder, in the order of their dates; the next start changes nothing', async () => {
+      await migrate(opened.storage);
+      expect(await applied()).toEqual(readdirSync(FOLDER).map((file) => file.replace(/\.ts$/, '')).toSorted());
+      const [before, names] = [await tables(), await applied()];
+      await migrate(opened.storage);
+      expect([await tables(), await applied()]).toEqual([before, names]);
+    });
+
+    test('a migration that fails leaves nothing of it, so that the next start can do it', async () => {
+      // In the way of the first migration's last table.
+      await sql`create table application_state (in_the_way integer)`.execute(opened.storage.schemaOwner);
+      await expect(migrate(opened.storage)).rejects.toThrow(/application_state/);
+      expect((await tables()).filter((name) => !name.startsWith('kysely'))).toEqual(['application_state']);
+      await sql`drop table application_state`.execute(opened.storage.schemaOwner);
+      await migrate(opened.storage);
+      expect(await tables()).toEqual(expect.arrayContaining(['application_state', 'stream_log', 'users']));
+    });
+
+    test.skipIf(engine.name !== 'PostgreSQL')('several nodes that start at once', async () => {
+      const nodes = [opened.storage, opened.anotherNode!(), opened.anotherNode!(), opened.anotherNode!()];
+      await Promise.all(nodes.map((storage) => migrate(storage)));
+      expect(await applied()).toHaveLength(readdirSync(FOLDER).length);
+    });
+  });
+}

@@ -1,11 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { AuthModule } from './auth/auth.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { Settings } from './config/settings.ts';
+import { UsersModule } from './features/users/users.module.ts';
 import type { HttpEntry } from './http/http-entry.ts';
 import { HttpModule } from './http/http.module.ts';
 import { LogModule } from './log/log.module.ts';
 import { LoggerModule } from './logger.ts';
+import { LimitsModule } from './realtime/limits.module.ts';
 import { StorageModule } from './storage/storage.module.ts';
 
 /** What exists before the modules do. */
@@ -20,7 +23,16 @@ export class AppModule {
   static with({ settings, logger, entry }: Foundation): DynamicModule {
     return {
       module: AppModule,
-      imports: [ConfigModule.with(settings), LoggerModule.with(logger), StorageModule, LogModule, HttpModule.with(entry)],
+      imports: [
+        ConfigModule.with(settings),
+        LoggerModule.with(logger),
+        StorageModule,
+        LogModule,
+        LimitsModule,
+        HttpModule.with(entry),
+        AuthModule,
+        UsersModule,
+      ],
     };
   }
 }

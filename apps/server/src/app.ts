@@ -2,12 +2,21 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LIMITS } from '@majlis/contract';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import type { DestinationStream, Logger } from 'pino';
 import { AppModule } from './app.module.ts';
 import type { Settings } from './config/settings.ts';
+import { invalid } from './errors.ts';
+import { allowOrigins, setSecurityHeaders } from './http/browser-rules.ts';
+import { ClientAddresses } from './http/client-address.ts';
+import { serveConsole } from './http/console.ts';
 import { HttpEntry, type RequestHandler } from './http/http-entry.ts';
+import { acceptJsonBodies } from './http/json-body.ts';
+import { send } from './http/problem.filter.ts';
+import { logRequests } from './http/request-log.ts';
 import { createLogger, nestLogger } from './logger.ts';
+import { acceptedLocale } from './realtime/handshake.ts';
 
 /** A server that is made and not yet listening. */
 export interface App {
@@ -32,15 +41,24 @@ export async function createApp(settings: Settings, logTo?: DestinationStream): 
   const adapter = new FastifyAdapter({
     serverFactory: (handler: RequestHandler) => entry.createServer(handler),
     bodyLimit: LIMITS.frameBytes,
+    // A path that is not well percent-encoded, before any route is known.
+    frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      void send(reply, invalid('path', 'is not a well-formed path'), acceptedLocale(request.headers['accept-language']) ?? 'en');
+    },
     // A request that arrives on an open connection while the node goes away is still answered.
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAMETER_LENGTH, ignoreTrailingSlash: true },
   });
+  acceptJsonBodies(adapter.getInstance());
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with({ settings, logger, entry }), adapter, {
     abortOnError: false,
     bodyParser: false,
     logger: nestLogger(logger),
   });
+  logRequests(adapter.getInstance(), logger, app.get(ClientAddresses));
+  allowOrigins(app, settings);
+  await setSecurityHeaders(app, settings);
+  await serveConsole(app);
   await app.init();
   return {
     app,

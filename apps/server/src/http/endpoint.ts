@@ -13,17 +13,15 @@ export function Endpoint(route: Route): MethodDecorator {
   return applyDecorators(RequestMapping({ path: route.path, method: RequestMethod[route.method] }), HttpCode(route.status), SetMetadata(ROUTE, route));
 }
 
-/** The route that the current request was matched to. @throws for a controller's method without `@Endpoint`: a fault of ours */
-export function routeOf(context: ExecutionContext): Route {
-  const route = Reflect.getMetadata(ROUTE, context.getHandler()) as Route | undefined;
-  if (!route) throw new Error(`${context.getClass().name}.${context.getHandler().name} is not an @Endpoint`);
-  return route;
+/** The route of the contract that the current request was matched to; undefined for what is none. */
+export function routeOf(context: ExecutionContext): Route | undefined {
+  return Reflect.getMetadata(ROUTE, context.getHandler()) as Route | undefined;
 }
 
 /** Gives `InputOf<typeof route>`: path parameters, query and body as the route's schemas read them. */
 export const Input = createParamDecorator((_, context: ExecutionContext) => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  const { params, query, body } = routeOf(context);
+  const { params, query, body } = routeOf(context)!;
   return { params: read(params, request.params), query: read(query, once(query, request.query)), body: read(body, request.body) };
 });
 

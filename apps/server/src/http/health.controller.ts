@@ -1,11 +1,8 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { route } from '@majlis/contract';
 import { z } from 'zod';
-import { Failure } from '../errors.ts';
-import { STORAGE } from '../storage/storage.module.ts';
-import type { Storage } from '../storage/storage.ts';
-import { Drain } from './drain.ts';
 import { Endpoint } from './endpoint.ts';
+import { Readiness } from './readiness.ts';
 
 const healthRoutes = {
   live: route({
@@ -18,18 +15,12 @@ const healthRoutes = {
   }),
 } as const;
 
-// Probes of several load balancers share one look at the store.
-const CHECKED_FOR_MS = 1_000;
-
 @Controller()
 export class HealthController {
-  readonly #storage: Storage;
-  readonly #drain: Drain;
-  #checked: { at: number; result: Promise<void> } | undefined;
+  readonly #readiness: Readiness;
 
-  constructor(@Inject(STORAGE) storage: Storage, drain: Drain) {
-    this.#storage = storage;
-    this.#drain = drain;
+  constructor(readiness: Readiness) {
+    this.#readiness = readiness;
   }
 
   @Endpoint(healthRoutes.live)
@@ -39,14 +30,7 @@ export class HealthController {
 
   @Endpoint(healthRoutes.ready)
   async ready() {
-    if (this.#drain.draining) throw new Failure('UNAVAILABLE', { reason: 'draining' });
-    await this.#storeAnswers();
+    await this.#readiness.check();
     return { status: 'ready' };
-  }
-
-  #storeAnswers(): Promise<void> {
-    const now = performance.now();
-    if (!this.#checked || now - this.#checked.at > CHECKED_FOR_MS) this.#checked = { at: now, result: this.#storage.check() };
-    return this.#checked.result;
   }
 }

@@ -1,7 +1,11 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ClientAddresses } from './client-address.ts';
 import { Drain } from './drain.ts';
 import { HealthController } from './health.controller.ts';
 import { HttpEntry } from './http-entry.ts';
+import { ProblemFilter } from './problem.filter.ts';
+import { Readiness } from './readiness.ts';
 
 @Global()
 @Module({})
@@ -9,9 +13,9 @@ export class HttpModule {
   static with(entry: HttpEntry): DynamicModule {
     return {
       module: HttpModule,
-      providers: [{ provide: HttpEntry, useValue: entry }, Drain],
+      providers: [{ provide: HttpEntry, useValue: entry }, Drain, Readiness, ClientAddresses, { provide: APP_FILTER, useClass: ProblemFilter }],
       controllers: [HealthController],
-      exports: [HttpEntry, Drain],
+      exports: [HttpEntry, Drain, ClientAddresses],
     };
   }
 }

@@ -22,6 +22,8 @@ export interface UsersTable {
   /** The person was erased; the row stays so that others' conversations keep a sender. */
   erased_at: number | null;
   last_seen: number | null;
+  /** Folded name and id: what people are found by, and the order of lists. */
+  search_key: string;
   created_at: number;
   updated_at: number;
 }

@@ -17,9 +17,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('disabled', 'int2', (c) => c.notNull().defaultTo(0))
     .addColumn('erased_at', 'int8')
     .addColumn('last_seen', 'int8')
+    .addColumn('search_key', 'text', (c) => c.notNull())
     .addColumn('created_at', 'int8', (c) => c.notNull())
     .addColumn('updated_at', 'int8', (c) => c.notNull())
     .execute();
+  await now.createIndex('users_search').on('users').columns(['search_key', 'id']).execute();
 
   await now
     .createTable('refresh_tokens')

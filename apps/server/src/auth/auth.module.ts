@@ -1,0 +1,17 @@
+import { Global, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './access.guard.ts';
+import { Authenticator } from './authenticator.ts';
+import { DevicesService } from './devices.service.ts';
+import { FirstAdministrator } from './first-administrator.ts';
+import { SignInController } from './sign-in.controller.ts';
+import { SignInService } from './sign-in.service.ts';
+import { Tokens } from './tokens.ts';
+
+@Global()
+@Module({
+  providers: [Tokens, Authenticator, DevicesService, SignInService, FirstAdministrator, { provide: APP_GUARD, useClass: AccessGuard }],
+  controllers: [SignInController],
+  exports: [Authenticator, DevicesService, Tokens],
+})
+export class AuthModule {}

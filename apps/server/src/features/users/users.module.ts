@@ -1,0 +1,14 @@
+import { Global, Module } from '@nestjs/common';
+import { Presence } from './presence.ts';
+import { UserDirectory } from './user-directory.ts';
+import { UsersController } from './users.controller.ts';
+import { UsersService } from './users.service.ts';
+
+/** Global: everything that people do needs to know who they are. */
+@Global()
+@Module({
+  providers: [UserDirectory, UsersService, Presence],
+  controllers: [UsersController],
+  exports: [UserDirectory, UsersService, Presence],
+})
+export class UsersModule {}

@@ -3,12 +3,18 @@ import type { Logger } from 'pino';
 import { AuthModule } from './auth/auth.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { Settings } from './config/settings.ts';
+import { DemoModule } from './demo/demo.module.ts';
+import { ChatsModule } from './features/chats/chats.module.ts';
+import { ConnectionModule } from './features/connection/connection.module.ts';
+import { SyncModule } from './features/sync/sync.module.ts';
+import { UserSocketsModule } from './features/users/user-sockets.module.ts';
 import { UsersModule } from './features/users/users.module.ts';
 import type { HttpEntry } from './http/http-entry.ts';
 import { HttpModule } from './http/http.module.ts';
 import { LogModule } from './log/log.module.ts';
 import { LoggerModule } from './logger.ts';
 import { LimitsModule } from './realtime/limits.module.ts';
+import { RealtimeModule } from './realtime/realtime.module.ts';
 import { StorageModule } from './storage/storage.module.ts';
 
 /** What exists before the modules do. */
@@ -32,6 +38,12 @@ export class AppModule {
         HttpModule.with(entry),
         AuthModule,
         UsersModule,
+        RealtimeModule,
+        SyncModule,
+        UserSocketsModule,
+        ChatsModule,
+        ConnectionModule,
+        DemoModule,
       ],
     };
   }

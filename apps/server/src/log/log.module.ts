@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { STORAGE } from '../storage/storage.module.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Follower } from './follower.ts';
+import { Retention } from './retention.ts';
 import { readEntries } from './stream-log.repository.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -15,6 +16,7 @@ import { WriteQueue } from './write-queue.ts';
         new Follower(async (stream, version, limit) => (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry)),
     },
     { provide: WriteQueue, inject: [STORAGE, Follower], useFactory: (storage: Storage, follower: Follower) => new WriteQueue(storage, follower) },
+    Retention,
   ],
   exports: [Follower, WriteQueue],
 })

@@ -19,7 +19,7 @@ export async function readEntries(db: Database, stream: string, version: number,
     .execute();
   return rows.map((row) => ({
     entry: { stream: row.stream, version: row.version, kind: row.kind, data: JSON.parse(row.data), createdAt: row.created_at },
-    bytes: row.data.length,
+    bytes: Buffer.byteLength(row.data),
   }));
 }
 

@@ -54,6 +54,8 @@ export interface CommitListener {
 const CONFLICT_RETRIES = 5;
 // The contract answers UNAVAILABLE within 5 s; what waits longer than this for its commit is told so, and may retry safely.
 const PATIENCE_MS = 4_500;
+// The longest that a message waits for others that still come.
+const GATHER_MS = 10;
 const MAX_BATCH = 2_000;
 
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
@@ -108,12 +110,21 @@ export class WriteQueue {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  // After the poll phase: everything that this turn of the event loop read from sockets shares the commit.
   #schedule(): void {
     this.#pending.size++;
     if (this.#running) return;
     this.#running = true;
-    setImmediate(() => void this.#drain());
+    this.#gather(performance.now() + GATHER_MS);
+  }
+
+  // After the poll phase, when a turn of the event loop has brought nothing more: a commit writes whole pages, so under load one for
+  // a thousand messages costs a fraction of ten for a hundred each, and a lone message waits for one empty turn (microseconds).
+  #gather(until: number): void {
+    const { size } = this.#pending;
+    setImmediate(() => {
+      if (this.#pending.size > size && this.#pending.size < MAX_BATCH && performance.now() < until) this.#gather(until);
+      else void this.#drain();
+    });
   }
 
   async #drain(): Promise<void> {

@@ -1,11 +1,13 @@
 /** Brings a database to the newest schema. Migrations are dated, frozen and forward-only. */
 import { Migrator, type Migration } from 'kysely/migration';
 import * as core from './migrations/2026-11-21-core.ts';
+import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import type { Storage } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
 const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-core': core,
+  '2026-11-21-message-search': messageSearch,
 };
 
 /**

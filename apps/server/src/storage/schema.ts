@@ -2,7 +2,6 @@
  * The tables as both engines have them. Portable on purpose: ids and JSON are text, times are integers of milliseconds,
  * booleans are 0 or 1.
  */
-import type { Generated } from 'kysely';
 import type { Locale } from '@majlis/contract';
 import type { v2 } from '@majlis/contract';
 
@@ -47,6 +46,8 @@ export interface DevicesTable {
   /** open, left (the client's own DISCONNECT), refused (a refused or expired token). */
   state: 'open' | 'left' | 'refused';
   token_hash: string;
+  /** Of the token. */
+  expires_at: number;
   updated_at: number;
 }
 
@@ -67,6 +68,8 @@ export interface ChatMembersTable {
   joined_at: number;
   /** Watermarks on the chat's seq: how far this member has received and read. */
   delivered_seq: number;
+  /** What was delivered beyond the watermark, as JSON `[[from, to], …]`: live messages that came before an absence was caught up. */
+  delivered_ahead: string | null;
   read_seq: number;
   read_at: number | null;
   muted_until: number | null;
@@ -117,15 +120,21 @@ export interface StreamLogTable {
   created_at: number;
 }
 
-/** What has been put into the full-text index, which trails the messages. */
+/** The full-text index of the messages, which trails them. `words` is asked in each engine's own way. */
 export interface MessageSearchTable {
-  /** Also the row id of the full-text index on SQLite. */
-  id: Generated<number>;
-  message_id: string;
+  /** Begins with the time at which the message was created: the order of the answers. */
+  id: number;
   chat_id: string;
   seq: number;
-  /** Folded text. */
-  body: string;
+}
+
+/** How far the full-text index has come in a chat. */
+export interface MessageSearchPositionsTable {
+  chat_id: string;
+  /** Messages up to this one are in the index, */
+  seq: number;
+  /** as they were at this version of the chat's stream, or later. */
+  version: number;
 }
 
 export interface ApplicationStateTable {
@@ -144,5 +153,6 @@ export interface Schema {
   streams: StreamsTable;
   stream_log: StreamLogTable;
   message_search: MessageSearchTable;
+  message_search_positions: MessageSearchPositionsTable;
   application_state: ApplicationStateTable;
 }

@@ -4,7 +4,7 @@ import { clientEvent, serverEvent, type Namespace } from '../declare.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Count, Reference, Time, UserId, Uuid, text } from '../values.ts';
-import { MessageDraft } from './message-types.ts';
+import { EditedText, MessageDraft } from './message-types.ts';
 import { Chat, Message } from './objects.ts';
 
 const Ok = z.object({ status: z.literal('ok') });
@@ -79,7 +79,7 @@ export const clientEvents = {
     name: 'chat:message:edit',
     summary: 'Changes the text of one’s own text message.',
     budget: 'write',
-    payload: OfMessage.extend({ content: z.string().min(1, { error: 'must not be empty' }) }),
+    payload: OfMessage.extend({ content: EditedText }),
     ack: Ok.extend({ edited_at: Time }),
   }),
   messageDelete: clientEvent({

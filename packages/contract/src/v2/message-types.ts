@@ -50,6 +50,16 @@ export const MessageTypeName = z.enum(Object.keys(MESSAGE_TYPES) as [MessageType
 /** An issue that is answered with `MESSAGE_TOO_LARGE` instead of `INVALID_DATA`. */
 const tooLarge = (path: string, message: string) => ({ code: 'custom' as const, path: [path], message, params: { code: 'MESSAGE_TOO_LARGE' } });
 
+/** The new text of an edited message. */
+export const EditedText = z
+  .string()
+  .min(1, { error: 'must not be empty' })
+  .superRefine((content, context) => {
+    if (longerThan(content, LIMITS.messageCharacters)) {
+      context.addIssue({ code: 'custom', message: `must have at most ${LIMITS.messageCharacters} characters`, params: { code: 'MESSAGE_TOO_LARGE' } });
+    }
+  });
+
 /** The body of a message as a client may send it, on a socket or by REST. */
 export const MessageDraft = z
   .object({

@@ -4,7 +4,7 @@ import { route } from '../declare.ts';
 import { LOCALES } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Count, HttpUrl, Reference, Time, UserId, text } from '../values.ts';
-import { MessageDraft } from './message-types.ts';
+import { EditedText, MessageDraft } from './message-types.ts';
 import { Chat, ChatMember, Me, Message, ROLES, User, UserProfile } from './objects.ts';
 
 const Limit = z.coerce.number().int().min(1).max(LIMITS.pageMax).default(LIMITS.pageDefault);
@@ -150,7 +150,7 @@ export const messageRoutes = {
   }),
   edit: route({
     method: 'PATCH', path: '/api/v2/chats/:id/messages/:message_id', summary: "Changes one's own text message.", tag: 'Messages', access: 'user', budget: 'write',
-    params: MessagePath, body: z.object({ content: z.string().min(1, { error: 'must not be empty' }) }), answer: Message, status: 200,
+    params: MessagePath, body: z.object({ content: EditedText }), answer: Message, status: 200,
     errors: ['INVALID_DATA', 'UNAUTHORIZED', 'CHAT_NOT_FOUND', 'FORBIDDEN', 'NOT_FOUND', 'MESSAGE_TOO_LARGE'],
   }),
   remove: route({

@@ -40,6 +40,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('device', 'text', (c) => c.notNull())
     .addColumn('state', 'text', (c) => c.notNull())
     .addColumn('token_hash', 'text', (c) => c.notNull())
+    .addColumn('expires_at', 'int8', (c) => c.notNull())
     .addColumn('updated_at', 'int8', (c) => c.notNull())
     .addPrimaryKeyConstraint('devices_pk', ['user_id', 'device'])
     .execute();
@@ -61,6 +62,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('user_id', 'text', (c) => c.notNull())
     .addColumn('joined_at', 'int8', (c) => c.notNull())
     .addColumn('delivered_seq', 'int8', (c) => c.notNull())
+    .addColumn('delivered_ahead', 'text')
     .addColumn('read_seq', 'int8', (c) => c.notNull())
     .addColumn('read_at', 'int8')
     .addColumn('muted_until', 'int8')

@@ -1,0 +1,82 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { WriteQueue, type Command } from '../log/write-queue.ts';
+import type { DevicesTable } from '../storage/schema.ts';
+import { STORAGE } from '../storage/storage.module.ts';
+import type { Storage } from '../storage/storage.ts';
+import { readDevices, writeDevices } from './devices.repository.ts';
+
+/** Why a client must fetch what it may have missed: contract §4, from the v2 document. */
+export type SyncReason = 'connection_established' | 'reconnection' | 'token_refresh';
+
+/** A connection as the store remembers it. */
+export interface DeviceToken {
+  userId: string;
+  /** `auth.device_id`, or the token's hash where the client gives none. */
+  device: string;
+  tokenHash: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+const REMEMBERED_MS = 24 * 3_600_000;
+
+const WRITE: Command<DevicesTable, void> = {
+  name: 'devices',
+  streams: () => [],
+  async runAll(tx, rows) {
+    await writeDevices(tx.connection, rows);
+    return rows.map(() => undefined);
+  },
+};
+
+/**
+ * Remembers how each device's latest connection ended. A row says `open` until the client itself disconnects, so a crash of the
+ * server needs no writing to be known afterwards.
+ */
+@Injectable()
+export class DevicesService {
+  readonly #storage: Storage;
+  readonly #queue: WriteQueue;
+
+  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue) {
+    this.#storage = storage;
+    this.#queue = queue;
+  }
+
+  /** Tells why a connecting device must sync, and remembers the connection. @throws where the store is away */
+  async connected(token: DeviceToken): Promise<SyncReason> {
+    const now = Date.now();
+    const known = await readDevices(this.#storage.db, token.userId, now - REMEMBERED_MS);
+    this.#remember(token, 'open', now);
+    return syncReason(known, token, now);
+  }
+
+  /** The client said goodbye. */
+  left(token: DeviceToken): void {
+    this.#remember(token, 'left', Date.now());
+  }
+
+  /** The token was good once and is no longer. */
+  refused(token: DeviceToken): void {
+    this.#remember(token, 'refused', Date.now());
+  }
+
+  // Not waited for: where it fails, a later reason is less exact, and nothing else.
+  #remember(token: DeviceToken, state: DevicesTable['state'], now: number): void {
+    const row = { user_id: token.userId, device: token.device, state, token_hash: token.tokenHash, expires_at: token.expiresAt, updated_at: now };
+    this.#queue.execute(WRITE, row).catch(() => undefined);
+  }
+}
+
+/**
+ * Pure: the reason from what is remembered (the latest first). A replaced token comes before a broken connection, because the expiry
+ * of a token also breaks the connection and the client is to hear of the token.
+ */
+export function syncReason(known: readonly DevicesTable[], token: DeviceToken, now: number): SyncReason {
+  const own = known.find((row) => row.device === token.device);
+  // Without a device id each token is a device of its own: the user's latest such row is the previous token.
+  const nameless = token.device === token.tokenHash;
+  const previous = own ?? (nameless ? known.find((row) => row.device === row.token_hash) : undefined);
+  if (previous && previous.token_hash !== token.tokenHash && (previous.state === 'refused' || previous.expires_at <= now)) return 'token_refresh';
+  return own?.state === 'open' ? 'reconnection' : 'connection_established';
+}

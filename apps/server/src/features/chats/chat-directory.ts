@@ -1,0 +1,153 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Failure } from '../../errors.ts';
+import { isUuid } from '@majlis/contract';
+import { Follower } from '../../log/follower.ts';
+import { readCounters } from '../../log/stream-log.repository.ts';
+import { STORAGE } from '../../storage/storage.module.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { chatStream } from './chat-id.ts';
+import { findChat, readMemberships } from './chats.repository.ts';
+import type { SeqRanges } from './seq-ranges.ts';
+
+/** How far one member has come in a chat. */
+export interface Membership {
+  delivered: SeqRanges;
+  readSeq: number;
+}
+
+/** A chat as memory knows it. */
+export interface KnownChat {
+  readonly id: string;
+  readonly type: 'direct' | 'group';
+  readonly createdBy: string;
+  readonly members: Map<string, Membership>;
+  /** The version of the chat's stream up to which `members` is exact. */
+  version: number;
+  lastSeq: number;
+}
+
+/** How far a member has received, not stored yet. */
+export interface UnstoredDelivery {
+  chatId: string;
+  userId: string;
+  delivered: SeqRanges;
+}
+
+/** The kinds of chat log entries after which memory no longer knows the members. */
+const CHANGES_MEMBERS = new Set(['chat.changed']);
+
+// A bound on members kept, not on chats: one chat of 5,000 costs what 2,500 direct chats do.
+const KEPT_MEMBERSHIPS = 1_000_000;
+
+/**
+ * The chats that are being used, in memory, so that sending a message asks the database nothing. Dropped when the log says that the
+ * members changed; a writer holds `version` against the locked stream and asks the database where they differ.
+ */
+@Injectable()
+export class ChatDirectory {
+  readonly #storage: Storage;
+  readonly #chats = new Map<string, KnownChat>();
+  readonly #loading = new Map<string, Promise<KnownChat | undefined>>();
+  /** What memory knows better than the database until it is stored: a chat that is loaded again must not forget it. */
+  #unstored = new Map<string, UnstoredDelivery>();
+  #memberships = 0;
+
+  constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
+    this.#storage = storage;
+    follower.onEntry((entry) => {
+      if (!entry.stream.startsWith('chat:')) return;
+      const id = entry.stream.slice(5);
+      // A load that began before this entry may have read what was before it.
+      if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(id);
+      const chat = this.#chats.get(id);
+      if (!chat) return;
+      chat.version = entry.version;
+      if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
+    });
+  }
+
+  /** The chat where memory knows it. */
+  known(chatId: string): KnownChat | undefined {
+    return this.#chats.get(chatId);
+  }
+
+  /** The chat. @throws Failure CHAT_NOT_FOUND where there is none, or the id has another form */
+  async get(chatId: string): Promise<KnownChat> {
+    const chat = this.#chats.get(chatId) ?? (isUuid(chatId) ? await this.#load(chatId) : undefined);
+    if (!chat) throw new Failure('CHAT_NOT_FOUND');
+    return chat;
+  }
+
+  /** Drops a chat: its members changed. */
+  forget(chatId: string): void {
+    this.#loading.delete(chatId);
+    const chat = this.#chats.get(chatId);
+    if (!chat) return;
+    this.#memberships -= chat.members.size;
+    this.#chats.delete(chatId);
+  }
+
+  /** Notes how far a member has received, to be stored later. */
+  unstored(chatId: string, userId: string, delivered: SeqRanges): void {
+    this.#unstored.set(`${chatId}\n${userId}`, { chatId, userId, delivered });
+  }
+
+  /** Everything that is not stored yet; whoever takes it stores it, or puts it back. */
+  takeUnstored(): UnstoredDelivery[] {
+    const all = [...this.#unstored.values()];
+    this.#unstored = new Map();
+    return all;
+  }
+
+  /** Puts back what could not be stored; what was noted since stays. */
+  putBackUnstored(all: readonly UnstoredDelivery[]): void {
+    for (const one of all) if (!this.#unstored.has(`${one.chatId}\n${one.userId}`)) this.unstored(one.chatId, one.userId, one.delivered);
+  }
+
+  #load(chatId: string): Promise<KnownChat | undefined> {
+    let loading = this.#loading.get(chatId);
+    if (!loading) {
+      loading = this.#read(chatId).then(
+        (chat) => {
+          // Where it was dropped meanwhile, what was read may be old: it serves those who waited, whose writes are checked, and nobody else.
+          if (this.#loading.get(chatId) === loading) {
+            this.#loading.delete(chatId);
+            if (chat) this.#keep(chat);
+          }
+          return chat;
+        },
+        (error: unknown) => {
+          this.#loading.delete(chatId);
+          throw error;
+        },
+      );
+      this.#loading.set(chatId, loading);
+    }
+    return loading;
+  }
+
+  #read(chatId: string): Promise<KnownChat | undefined> {
+    return this.#storage.snapshot(async (db) => {
+      const chat = await findChat(db, chatId);
+      if (!chat) return undefined;
+      const stream = chatStream(chatId);
+      const counters = (await readCounters(db, [stream])).get(stream) ?? { version: 0, seq: 0 };
+      const members = new Map<string, Membership>();
+      for (const row of await readMemberships(db, chatId)) {
+        const ahead = row.delivered_ahead === null ? [] : (JSON.parse(row.delivered_ahead) as [number, number][]);
+        const delivered = this.#unstored.get(`${chatId}\n${row.user_id}`)?.delivered ?? { watermark: row.delivered_seq, ahead };
+        members.set(row.user_id, { delivered, readSeq: row.read_seq });
+      }
+      return { id: chatId, type: chat.type, createdBy: chat.created_by, members, version: counters.version, lastSeq: counters.seq };
+    });
+  }
+
+  #keep(chat: KnownChat): void {
+    this.#chats.set(chat.id, chat);
+    this.#memberships += chat.members.size;
+    for (const id of this.#chats.keys()) {
+      if (this.#memberships <= KEPT_MEMBERSHIPS) break;
+      if (id !== chat.id) this.forget(id);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { v2 } from '@majlis/contract';
+import type { LogEntry } from '../../log/log-entry.ts';
+import { Publisher, type Audience, type Interest, type StreamKind } from '../../realtime/publisher.ts';
+import type { Session } from '../../realtime/session.ts';
+import { SessionRegistry } from '../../realtime/session-registry.ts';
+import { STORAGE } from '../../storage/storage.module.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { SyncService } from '../sync/sync.service.ts';
+import { chatStream } from './chat-id.ts';
+import { ChatDirectory } from './chat-directory.ts';
+import { CHAT_PROJECTIONS } from './chats.projection.ts';
+import { readChatIds, unreadCounts } from './chats.repository.ts';
+import { ChatsService } from './chats.service.ts';
+import type { MessageRecord } from './message-record.ts';
+import { ReadingService, type ReadReceipt } from './reading.service.ts';
+import { ReceiptsService, type Delivery } from './receipts.service.ts';
+import { TypingService, type Typing } from './typing.service.ts';
+import { isoTime, toV2Message } from './v2-shapes.ts';
+
+const { serverEvents } = v2;
+
+/** Which sockets want a chat's events: contract §4. */
+export function chatInterest(session: Session, stream: string): Interest {
+  if (session.joined === undefined) return session.left?.has(stream) ? 'none' : 'full';
+  return session.joined.has(stream) ? 'full' : 'summary';
+}
+
+/** The way out of chats: what their services announce, to the publisher. */
+@Injectable()
+export class ChatsEmitter implements OnModuleInit, StreamKind {
+  readonly prefix = 'chat';
+  /** Chats whose summaries are being made, with the message that the next one is to show. */
+  readonly #summaries = new Map<string, { latest: MessageRecord; sessions: readonly Session[] } | undefined>();
+
+  constructor(
+    private readonly publisher: Publisher,
+    private readonly syncing: SyncService,
+    private readonly directory: ChatDirectory,
+    private readonly chats: ChatsService,
+    private readonly receipts: ReceiptsService,
+    private readonly reading: ReadingService,
+    private readonly typists: TypingService,
+    private readonly sessions: SessionRegistry,
+    @Inject(STORAGE) private readonly storage: Storage,
+  ) {}
+
+  onModuleInit(): void {
+    this.publisher.register(this);
+    this.publisher.registerProjections(CHAT_PROJECTIONS);
+    this.syncing.register({
+      prefix: 'chat',
+      authorize: async (userId, id) => this.receipts.watermarks(await this.chats.ofMember(userId, id)),
+      streamsOf: async (userId) => (await readChatIds(this.storage.db, userId)).map(chatStream),
+      fetched: (userId, stream, entries) => this.#fetched(userId, stream, entries),
+    });
+    this.receipts.onDelivered((deliveries) => deliveries.forEach((delivery) => this.#tellDelivered(delivery)));
+    this.reading.onRead((receipt) => this.#tellRead(receipt));
+    this.typists.onTyping((typing) => this.#tellTyping(typing));
+    this.sessions.onClose((session) => this.typists.disconnected(session.id));
+  }
+
+  members(id: string) {
+    return this.directory.known(id)?.members;
+  }
+
+  async load(id: string): Promise<void> {
+    await this.directory.get(id);
+  }
+
+  interest = chatInterest;
+
+  changesMembers(entry: LogEntry): boolean {
+    return entry.kind === 'chat.changed';
+  }
+
+  published(entry: LogEntry, { users, summaries }: Audience): void {
+    if (entry.kind !== 'message.created') return;
+    const message = entry.data as MessageRecord;
+    this.receipts.live(message, users);
+    if (summaries.length > 0) void this.#summarize(message, summaries);
+  }
+
+  #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
+    const data = { message_id: messageId, chat_id: chatId, delivered_to: deliveredTo, delivered_at: isoTime(deliveredAt) };
+    this.publisher.toUser(senderId, v2Only(serverEvents.messageDelivered.name, data), (session) => chatInterest(session, chatStream(chatId)) === 'full');
+  }
+
+  #tellRead(receipt: ReadReceipt): void {
+    const stream = chatStream(receipt.chatId);
+    for (const { id, senderId } of receipt.messages) {
+      const data = { message_id: id, chat_id: receipt.chatId, read_by: receipt.readBy, read_at: isoTime(receipt.readAt) };
+      const project = v2Only(serverEvents.messageRead.name, data);
+      const wants = (session: Session) => session.id !== receipt.sessionId && chatInterest(session, stream) === 'full';
+      if (receipt.tellSenders) this.publisher.toUser(senderId, project, wants);
+      this.publisher.toUser(receipt.readBy, project, wants);
+    }
+  }
+
+  #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): void {
+    const data = { chat_id: chatId, user_id: userId, user_name: userName, is_typing: isTyping };
+    this.publisher.toStream(chatStream(chatId), v2Only(serverEvents.typing.name, data), (session) => session.id === sessionId);
+  }
+
+  #fetched(userId: string, stream: string, entries: readonly LogEntry[]): void {
+    const messages = entries.filter((entry) => entry.kind === 'message.created').map((entry) => entry.data as MessageRecord);
+    const chat = messages[0] && this.directory.known(messages[0].chatId);
+    if (chat && stream === chatStream(chat.id)) this.receipts.fetched(chat, userId, messages);
+  }
+
+  // `chat:updated` says what is now, so while one is being made only the latest message counts.
+  async #summarize(message: MessageRecord, sessions: readonly Session[]): Promise<void> {
+    const busy = this.#summaries.has(message.chatId);
+    this.#summaries.set(message.chatId, { latest: message, sessions });
+    if (busy) return;
+    for (let next = this.#summaries.get(message.chatId); next; next = this.#summaries.get(message.chatId)) {
+      this.#summaries.set(message.chatId, undefined);
+      // Where the store is away the list is stale until the client asks again, as it does on every connection.
+      await this.#sendSummaries(next.latest, next.sessions).catch(() => undefined);
+    }
+    this.#summaries.delete(message.chatId);
+  }
+
+  async #sendSummaries(latest: MessageRecord, sessions: readonly Session[]): Promise<void> {
+    const bySession = Map.groupBy(sessions, (session) => session.userId);
+    const unread = await unreadCounts(this.storage.db, latest.chatId, [...bySession.keys()]);
+    for (const [userId, count] of unread) {
+      const data = { chat_id: latest.chatId, last_message: toV2Message(latest), last_seq: latest.seq, unread_count: count };
+      this.publisher.toUser(userId, v2Only(serverEvents.chatUpdated.name, data), (session) => chatInterest(session, chatStream(latest.chatId)) === 'summary');
+    }
+  }
+}
+
+/** An event that only the v2 document has. */
+const v2Only = (event: string, data: unknown) => (dialect: string) => (dialect === 'v2' ? { event, data } : undefined);

@@ -1,0 +1,28 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { ChatDirectory } from './chat-directory.ts';
+import { ChatsController } from './chats.controller.ts';
+import { ChatsEmitter } from './chats.emitter.ts';
+import { ChatsService } from './chats.service.ts';
+import { MessagesController } from './messages.controller.ts';
+import { MessagesService } from './messages.service.ts';
+import { ReadingService } from './reading.service.ts';
+import { ReceiptsService } from './receipts.service.ts';
+import { TypingService } from './typing.service.ts';
+import { V2ChatsGateway } from './v2-chats.gateway.ts';
+import { UsersService } from '../users/users.service.ts';
+
+@Module({
+  providers: [ChatDirectory, ChatsService, MessagesService, ReadingService, ReceiptsService, TypingService, ChatsEmitter, V2ChatsGateway],
+  controllers: [ChatsController, MessagesController],
+  exports: [ChatsService, MessagesService],
+})
+export class ChatsModule implements OnModuleInit {
+  constructor(
+    private readonly users: UsersService,
+    private readonly messages: MessagesService,
+  ) {}
+
+  onModuleInit(): void {
+    this.users.registerEraser((userId) => this.messages.eraseSender(userId));
+  }
+}

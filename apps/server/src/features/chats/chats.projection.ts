@@ -1,0 +1,62 @@
+/** How each dialect shows what the log says of chats. Pure: the same entry gives the same event, live and in `sync`. */
+import type { LogEntry } from '../../log/log-entry.ts';
+import type { Projections } from '../../realtime/publisher.ts';
+import type { ChatRecord } from './chat-record.ts';
+import type { MessageRecord } from './message-record.ts';
+import { isoTime, toV2Chat, toV2Message } from './v2-shapes.ts';
+
+/** An edited message knows where its content stood before, so that deleting can follow the content back through the log. */
+export type EditedMessage = MessageRecord & { previous: number };
+
+export interface DeletedMessage {
+  chatId: string;
+  messageId: string;
+  deletedAt: number;
+}
+
+export interface Reacted {
+  chatId: string;
+  messageId: string;
+  userId: string;
+  emoji: string;
+  on: boolean;
+  count: number;
+}
+
+export interface ChatAdded {
+  chat: ChatRecord;
+  /** The version of the chat's stream as of this change. */
+  chatVersion: number;
+}
+
+export interface ChatRemoved {
+  chatId: string;
+}
+
+/** The kinds of log entries that chats write, and their events. */
+export const CHAT_PROJECTIONS: Readonly<Record<string, Projections>> = {
+  'message.created': { v2: ({ data }: LogEntry<MessageRecord>) => ({ event: 'chat:message:new', data: toV2Message(data) }) },
+  'message.edited': { v2: ({ data }: LogEntry<EditedMessage>) => ({ event: 'chat:message:updated', data: toV2Message(data) }) },
+  'message.deleted': {
+    v2: ({ data, version }: LogEntry<DeletedMessage>) => ({
+      event: 'chat:message:deleted',
+      data: { chat_id: data.chatId, message_id: data.messageId, deleted_at: isoTime(data.deletedAt), version },
+    }),
+  },
+  'message.reacted': {
+    v2: ({ data, version }: LogEntry<Reacted>) => ({
+      event: 'chat:message:reaction',
+      data: { chat_id: data.chatId, message_id: data.messageId, user_id: data.userId, emoji: data.emoji, on: data.on, count: data.count, version },
+    }),
+  },
+  'chat.changed': { v2: ({ data, version }: LogEntry<ChatRecord>) => ({ event: 'chat:changed', data: toV2Chat(data, version) }) },
+  'chat.added': {
+    v2: ({ data, version }: LogEntry<ChatAdded>) => ({
+      event: 'chat:created',
+      data: { ...toV2Chat(data.chat, version, { unreadCount: 0, lastMessage: null, mutedUntil: null }), chat_version: data.chatVersion },
+    }),
+  },
+  'chat.removed': {
+    v2: ({ data, version }: LogEntry<ChatRemoved>) => ({ event: 'chat:removed', data: { chat_id: data.chatId, version } }),
+  },
+};

@@ -1,0 +1,197 @@
+import { bulkInsert, bulkSelect, bulkUpdate } from '../../storage/bulk.ts';
+import type { MessagesTable } from '../../storage/schema.ts';
+import type { Database, WriteConnection } from '../../storage/storage.ts';
+
+/** A message with its sender as the users table has it now. */
+export interface MessageRow extends MessagesTable {
+  sender_name: string;
+  sender_avatar: string | null;
+}
+
+/** Who reacted to a message with what. */
+export interface ReactionRow {
+  message_id: string;
+  user_id: string;
+  emoji: string;
+}
+
+// `content_version` is `version` at first.
+const INSERT = bulkInsert(
+  'messages',
+  {
+    id: 'text', chat_id: 'text', seq: 'int8', version: 'int8', content_version: 'int8', sender_id: 'text', type: 'text', content: 'text',
+    metadata: 'text', client_message_id: 'text', reply_to: 'text', created_at: 'int8',
+  },
+  { onConflict: 'nothing' },
+);
+
+/** Inserts messages. @returns how many were: fewer where a `client_message_id` had been used */
+export function insertMessages(connection: WriteConnection, rows: readonly MessagesTable[]): Promise<number> {
+  return connection.insertMany(
+    INSERT,
+    rows.map((m) => [
+      m.id, m.chat_id, m.seq, m.version, m.content_version, m.sender_id, m.type, m.content, m.metadata, m.client_message_id, m.reply_to, m.created_at,
+    ]),
+  );
+}
+
+/** The messages that these sends were stored as before. */
+export function findSent(db: Database, sends: readonly { chatId: string; senderId: string; clientMessageId: string }[]): Promise<MessagesTable[]> {
+  return db
+    .selectFrom('messages')
+    .selectAll()
+    .where((eb) =>
+      eb.or(
+        sends.map((send) =>
+          eb.and([eb('chat_id', '=', send.chatId), eb('sender_id', '=', send.senderId), eb('client_message_id', '=', send.clientMessageId)]),
+        ),
+      ),
+    )
+    .execute();
+}
+
+function withSender(db: Database) {
+  return db
+    .selectFrom('messages as m')
+    .leftJoin('users as u', 'u.id', 'm.sender_id')
+    .selectAll('m')
+    .select((eb) => [eb.fn.coalesce('u.name', eb.val('')).as('sender_name'), 'u.avatar as sender_avatar']);
+}
+
+/** A message of a chat. */
+export function findMessage(db: Database, chatId: string, messageId: string): Promise<MessageRow | undefined> {
+  return withSender(db).where('m.id', '=', messageId).where('m.chat_id', '=', chatId).executeTakeFirst();
+}
+
+/** Messages by id, in no particular order. */
+export async function findMessages(db: Database, ids: readonly string[]): Promise<MessageRow[]> {
+  return ids.length === 0 ? [] : withSender(db).where('m.id', 'in', ids).execute();
+}
+
+/** Messages of a chat, always ascending: after a seq the oldest, else the newest (before a seq). */
+export async function pageMessages(
+  db: Database,
+  chatId: string,
+  range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
+): Promise<MessageRow[]> {
+  let query = withSender(db).where('m.chat_id', '=', chatId);
+  if (range.beforeSeq !== undefined) query = query.where('m.seq', '<', range.beforeSeq);
+  if (range.afterSeq !== undefined) return query.where('m.seq', '>', range.afterSeq).orderBy('m.seq').limit(range.limit).execute();
+  return (await query.orderBy('m.seq', 'desc').limit(range.limit).execute()).reverse();
+}
+
+/** Messages by their places in chats, in no particular order. */
+export async function messagesAt(db: Database, places: readonly { chatId: string; seq: number }[]): Promise<MessageRow[]> {
+  if (places.length === 0) return [];
+  return withSender(db)
+    .where((eb) => eb.or(places.map(({ chatId, seq }) => eb.and([eb('m.chat_id', '=', chatId), eb('m.seq', '=', seq)]))))
+    .execute();
+}
+
+/** Ids, seqs and senders of the newest `limit` messages in `afterSeq < seq <= upToSeq` that `readerId` did not send, ascending. */
+export async function othersMessages(
+  db: Database,
+  chatId: string,
+  readerId: string,
+  range: { afterSeq: number; upToSeq: number; limit: number },
+): Promise<{ id: string; seq: number; sender_id: string }[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .select(['id', 'seq', 'sender_id'])
+    .where('chat_id', '=', chatId)
+    .where('seq', '>', range.afterSeq)
+    .where('seq', '<=', range.upToSeq)
+    .where('sender_id', '!=', readerId)
+    .orderBy('seq', 'desc')
+    .limit(range.limit)
+    .execute();
+  return rows.reverse();
+}
+
+/** Reactions to messages, the earliest first. */
+export async function readReactions(db: Database, messageIds: readonly string[]): Promise<ReactionRow[]> {
+  if (messageIds.length === 0) return [];
+  return db
+    .selectFrom('message_reactions')
+    .select(['message_id', 'user_id', 'emoji'])
+    .where('message_id', 'in', messageIds)
+    .orderBy('created_at')
+    .orderBy('user_id')
+    .execute();
+}
+
+/** Sets or takes back a reaction. @returns false where it was so already */
+export async function setReaction(db: Database, reaction: ReactionRow, on: boolean, now: number): Promise<boolean> {
+  if (on) {
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('message_reactions')
+      .values({ ...reaction, created_at: now })
+      .onConflict((oc) => oc.doNothing())
+      .executeTakeFirst();
+    return numInsertedOrUpdatedRows === 1n;
+  }
+  const { numDeletedRows } = await db
+    .deleteFrom('message_reactions')
+    .where('message_id', '=', reaction.message_id)
+    .where('emoji', '=', reaction.emoji)
+    .where('user_id', '=', reaction.user_id)
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
+}
+
+/** How many have this reaction to a message. */
+export async function countReactions(db: Database, messageId: string, emoji: string): Promise<number> {
+  const { n } = await db
+    .selectFrom('message_reactions')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('message_id', '=', messageId)
+    .where('emoji', '=', emoji)
+    .executeTakeFirstOrThrow();
+  return n;
+}
+
+/** Takes back every reaction to a message. */
+export async function deleteReactions(db: Database, messageId: string): Promise<void> {
+  await db.deleteFrom('message_reactions').where('message_id', '=', messageId).execute();
+}
+
+/** Changes a message. */
+export async function updateMessage(db: Database, messageId: string, set: Partial<MessagesTable>): Promise<void> {
+  await db.updateTable('messages').set(set).where('id', '=', messageId).execute();
+}
+
+/** Some messages of a sender that still have content: what erasing a person works off. */
+export function findContentOf(db: Database, senderId: string, limit: number): Promise<{ id: string; chat_id: string }[]> {
+  return db.selectFrom('messages').select(['id', 'chat_id']).where('sender_id', '=', senderId).where('deleted_at', 'is', null).limit(limit).execute();
+}
+
+const UPDATE_DELIVERED = bulkUpdate('chat_members', {
+  set: { delivered_seq: 'int8', delivered_ahead: 'text' },
+  key: { chat_id: 'text', user_id: 'text' },
+});
+
+/** Stores how far members have received. */
+export async function storeDelivered(
+  connection: WriteConnection,
+  rows: readonly { chatId: string; userId: string; watermark: number; ahead: string | null }[],
+): Promise<void> {
+  await connection.updateMany(
+    UPDATE_DELIVERED,
+    rows.map((row) => [row.watermark, row.ahead, row.chatId, row.userId]),
+  );
+}
+
+/** Moves the read watermark of a member forward. @returns false where it was there already, or further */
+export async function moveReadWatermark(db: Database, chatId: string, userId: string, seq: number, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('chat_members')
+    .set({ read_seq: seq, read_at: now })
+    .where('chat_id', '=', chatId)
+    .where('user_id', '=', userId)
+    .where('read_seq', '<', seq)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Used by the send command to check membership at the commit. */
+export const SELECT_MEMBERS_OF_CHAT = bulkSelect('chat_members', ['chat_id', 'user_id'], 'chat_id');

@@ -1,0 +1,249 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isUuid, v2 } from '@majlis/contract';
+import { v7 as uuidv7 } from 'uuid';
+import { Failure, invalid } from '../../errors.ts';
+import { readEntries, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { WriteQueue } from '../../log/write-queue.ts';
+import type { WriteTransaction } from '../../log/write-transaction.ts';
+import { STORAGE } from '../../storage/storage.module.ts';
+import type { Database, Storage } from '../../storage/storage.ts';
+import { UserDirectory } from '../users/user-directory.ts';
+import { chatStream } from './chat-id.ts';
+import { ChatDirectory, type KnownChat } from './chat-directory.ts';
+import type { DeletedMessage, EditedMessage, Reacted } from './chats.projection.ts';
+import { findMember } from './chats.repository.ts';
+import { ChatsService, type Actor } from './chats.service.ts';
+import { recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
+import {
+  countReactions, deleteReactions, findContentOf, findMessage, findMessages, pageMessages, readReactions, setReaction, updateMessage,
+  type MessageRow,
+} from './messages.repository.ts';
+import { ReceiptsService } from './receipts.service.ts';
+import { SEND, type Sent } from './send-command.ts';
+
+/** A message and how far it has come, as its reader is shown it. */
+export interface MessageView {
+  message: MessageRecord;
+  status: MessageStatus;
+}
+
+/** Messages of a chat that follow a seq. */
+export interface MessagePage {
+  messages: MessageView[];
+  lastSeq: number;
+  hasMore: boolean;
+}
+
+/** What is said in chats: sending, editing, deleting, reacting, and reading it back. */
+@Injectable()
+export class MessagesService {
+  readonly #storage: Storage;
+  readonly #queue: WriteQueue;
+  readonly #directory: ChatDirectory;
+  readonly #chats: ChatsService;
+  readonly #receipts: ReceiptsService;
+  readonly #users: UserDirectory;
+
+  constructor(
+    @Inject(STORAGE) storage: Storage,
+    queue: WriteQueue,
+    directory: ChatDirectory,
+    chats: ChatsService,
+    receipts: ReceiptsService,
+    users: UserDirectory,
+  ) {
+    this.#storage = storage;
+    this.#queue = queue;
+    this.#directory = directory;
+    this.#chats = chats;
+    this.#receipts = receipts;
+    this.#users = users;
+  }
+
+  /**
+   * Sends a message; resolves when it is durable. A repeated `client_message_id` stores nothing and resolves as the first did.
+   * @throws Failure CHAT_NOT_FOUND, FORBIDDEN, CONFLICT, INVALID_DATA, UNAVAILABLE
+   */
+  async send(senderId: string, chatId: string, draft: v2.MessageDraft): Promise<Sent> {
+    // Without a wait where memory knows both: sends of one socket to one chat keep their order.
+    const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId));
+    const sender = this.#users.get(senderId) ?? (await this.#users.load(senderId));
+    if (!sender) throw new Failure('FORBIDDEN');
+    return this.#queue.execute(SEND, {
+      chat,
+      draft: {
+        id: uuidv7(),
+        chatId: chat.id,
+        senderId,
+        senderName: sender.name,
+        senderAvatar: sender.avatar,
+        type: draft.type,
+        content: draft.content,
+        metadata: completeMetadata(draft),
+        clientMessageId: draft.client_message_id ?? null,
+        replyTo: replyTarget(draft.reply_to),
+      },
+    });
+  }
+
+  /** Changes the text of the actor's own text message. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND, INVALID_DATA */
+  async edit(actor: Actor, chatId: string, messageId: string, content: string): Promise<MessageRecord> {
+    const stream = await this.#streamOf(chatId);
+    return this.#queue.run([stream], async (tx) => {
+      const row = await this.#ofMember(tx, actor.userId, chatId, messageId);
+      if (row.sender_id !== actor.userId) throw new Failure('FORBIDDEN');
+      if (row.type !== 'text') throw invalid('message_id', 'only text messages can be edited');
+      const reactions = await readReactions(tx.db, [messageId]);
+      const version = tx.stream(stream).version + 1;
+      const message = recordOf({ ...row, content, version, edited_at: tx.now }, reactions);
+      tx.append(stream, 'message.edited', { ...message, previous: row.content_version } satisfies EditedMessage);
+      await updateMessage(tx.db, messageId, { content, version, content_version: version, edited_at: tx.now });
+      return message;
+    });
+  }
+
+  /**
+   * Deletes a message: its sender or an administrator. Its content leaves the messages and every entry of the log; deleting again
+   * changes nothing. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND
+   */
+  async remove(actor: Actor, chatId: string, messageId: string): Promise<void> {
+    const stream = await this.#streamOf(chatId);
+    await this.#queue.run([stream], async (tx) => {
+      const row = await findMessage(tx.db, chatId, messageId);
+      const member = (await findMember(tx.db, chatId, actor.userId)) !== undefined;
+      if (!member && !actor.isAdmin) throw new Failure('FORBIDDEN');
+      if (!row) throw new Failure('NOT_FOUND', { field: 'message_id' });
+      if (row.sender_id !== actor.userId && !actor.isAdmin) throw new Failure('FORBIDDEN');
+      if (row.deleted_at === null) await removeContent(tx, stream, row);
+    });
+  }
+
+  /** Sets or takes back a reaction; where it was so already nothing happens. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */
+  async react(actor: Actor, chatId: string, messageId: string, emoji: string, on: boolean): Promise<void> {
+    const stream = await this.#streamOf(chatId);
+    await this.#queue.run([stream], async (tx) => {
+      await this.#ofMember(tx, actor.userId, chatId, messageId);
+      const changed = await setReaction(tx.db, { message_id: messageId, user_id: actor.userId, emoji }, on, tx.now);
+      if (!changed) return;
+      const count = await countReactions(tx.db, messageId, emoji);
+      const version = tx.append(stream, 'message.reacted', { chatId, messageId, userId: actor.userId, emoji, on, count } satisfies Reacted);
+      await updateMessage(tx.db, messageId, { version });
+    });
+  }
+
+  /** A page of a chat's history, ascending. What is fetched counts as delivered. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
+  async history(userId: string, chatId: string, range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number }): Promise<MessageView[]> {
+    const chat = await this.#chats.ofMember(userId, chatId);
+    const messages = await this.#page(this.#storage.db, chat, userId, range);
+    this.#delivered(chat, userId, messages);
+    return messages;
+  }
+
+  /** The messages of a chat after a seq, with its last seq from the same snapshot. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
+  async after(userId: string, chatId: string, afterSeq: number, limit: number): Promise<MessagePage> {
+    const chat = await this.#chats.ofMember(userId, chatId);
+    const messages = await this.#page(this.#storage.db, chat, userId, { afterSeq, limit: limit + 1 });
+    const hasMore = messages.length > limit;
+    if (hasMore) messages.pop();
+    this.#delivered(chat, userId, messages);
+    return { messages, lastSeq: Math.max(chat.lastSeq, messages.at(-1)?.message.seq ?? 0), hasMore };
+  }
+
+  /** Messages by id as `userId` is shown them, in the order of `ids`; the caller has checked that they may be seen. */
+  async byIds(userId: string, ids: readonly string[]): Promise<MessageView[]> {
+    const rows = new Map((await this.#withReactions(this.#storage.db, await findMessages(this.#storage.db, ids))).map((m) => [m.id, m]));
+    return ids.flatMap((id) => {
+      const message = rows.get(id);
+      return message ? [this.#view(this.#directory.known(message.chatId), userId, message)] : [];
+    });
+  }
+
+  /** One message as `userId` is shown it. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */
+  async one(userId: string, chatId: string, messageId: string): Promise<MessageView> {
+    await this.#chats.ofMember(userId, chatId);
+    const [view] = isUuid(messageId) ? await this.byIds(userId, [messageId]) : [];
+    if (!view || view.message.chatId !== chatId) throw new Failure('NOT_FOUND', { field: 'message_id' });
+    return view;
+  }
+
+  /** Deletes everything that a person said. Others' messages stay. */
+  async eraseSender(userId: string): Promise<void> {
+    // In portions, so that no commit holds up everybody else's messages.
+    const PORTION = 50;
+    for (;;) {
+      const portion = await findContentOf(this.#storage.db, userId, PORTION);
+      if (portion.length === 0) return;
+      const streams = [...new Set(portion.map((message) => chatStream(message.chat_id)))];
+      await this.#queue.run(streams, async (tx) => {
+        for (const { id, chat_id } of portion) {
+          const row = await findMessage(tx.db, chat_id, id);
+          if (row && row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+        }
+      });
+    }
+  }
+
+  async #streamOf(chatId: string): Promise<string> {
+    return chatStream((this.#directory.known(chatId) ?? (await this.#directory.get(chatId))).id);
+  }
+
+  /** The message, where the actor is a member at this commit and it has not been deleted. */
+  async #ofMember(tx: WriteTransaction, userId: string, chatId: string, messageId: string): Promise<MessageRow> {
+    if (!(await findMember(tx.db, chatId, userId))) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    const row = await findMessage(tx.db, chatId, messageId);
+    if (!row || row.deleted_at !== null) throw new Failure('NOT_FOUND', { field: 'message_id' });
+    return row;
+  }
+
+  async #page(db: Database, chat: KnownChat, userId: string, range: Parameters<typeof pageMessages>[2]): Promise<MessageView[]> {
+    const messages = await this.#withReactions(db, await pageMessages(db, chat.id, range));
+    return messages.map((message) => this.#view(chat, userId, message));
+  }
+
+  async #withReactions(db: Database, rows: readonly MessageRow[]): Promise<MessageRecord[]> {
+    const reactions = Map.groupBy(await readReactions(db, rows.map((row) => row.id)), (reaction) => reaction.message_id);
+    return rows.map((row) => recordOf(row, reactions.get(row.id) ?? []));
+  }
+
+  #view(chat: KnownChat | undefined, userId: string, message: MessageRecord): MessageView {
+    return { message, status: chat && message.senderId === userId ? this.#receipts.statusOf(chat, message) : 'sent' };
+  }
+
+  #delivered(chat: KnownChat, userId: string, views: readonly MessageView[]): void {
+    if (views.length > 0) this.#receipts.fetched(chat, userId, views.map(({ message }) => message));
+  }
+}
+
+/** A reply names a message by id; one of another form cannot exist. */
+function replyTarget(replyTo: string | null | undefined): string | null {
+  if (replyTo === null || replyTo === undefined) return null;
+  if (!isUuid(replyTo)) throw invalid('reply_to', 'must be a message id');
+  return replyTo;
+}
+
+/** A location's coordinates are filled from its content where absent, and refused where different: contract §4. */
+function completeMetadata({ type, content, metadata = {} }: v2.MessageDraft): Record<string, unknown> {
+  if (type !== 'location') return metadata;
+  const { lat, lng } = v2.parseCoordinates(content)!;
+  for (const [key, value] of [['lat', lat], ['lng', lng]] as const) {
+    if (metadata[key] !== undefined && metadata[key] !== value) throw invalid(`metadata.${key}`, 'differs from content');
+  }
+  return { ...metadata, lat, lng };
+}
+
+/** Takes a message's content out of its row and out of every log entry that carried it, and appends the deletion. */
+async function removeContent(tx: WriteTransaction, stream: string, row: MessageRow): Promise<void> {
+  const deleted: DeletedMessage = { chatId: row.chat_id, messageId: row.id, deletedAt: tx.now };
+  const version = tx.append(stream, 'message.deleted', deleted);
+  await updateMessage(tx.db, row.id, { content: '', metadata: '{}', version, deleted_at: tx.now });
+  await deleteReactions(tx.db, row.id);
+  // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
+  for (let at: number | undefined = row.content_version; at !== undefined; ) {
+    const [found] = await readEntries(tx.db, stream, at - 1, 1);
+    if (!found || found.entry.version !== at) return;
+    const data = found.entry.data as EditedMessage;
+    await rewriteEntry(tx.db, stream, at, { ...data, content: '', metadata: {}, deletedAt: tx.now });
+    at = found.entry.kind === 'message.edited' ? data.previous : undefined;
+  }
+}
+

@@ -1,0 +1,172 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { LIMITS } from '@majlis/contract';
+import { Failure } from '../../errors.ts';
+import { WriteQueue, type Command } from '../../log/write-queue.ts';
+import { ChatDirectory, type KnownChat, type Membership, type UnstoredDelivery } from './chat-directory.ts';
+import type { MessageRecord, MessageStatus } from './message-record.ts';
+import { storeDelivered } from './messages.repository.ts';
+import { addRange, covers } from './seq-ranges.ts';
+
+/** A message reached a recipient for the first time. */
+export interface Delivery {
+  chatId: string;
+  messageId: string;
+  senderId: string;
+  deliveredTo: string;
+  deliveredAt: number;
+}
+
+// Receipts are states: what a crash loses of them is told again when the message is next fetched.
+const STORE_EVERY_MS = 500;
+
+const STORE_DELIVERED: Command<readonly UnstoredDelivery[], void> = {
+  name: 'store-delivered',
+  streams: () => [],
+  async runAll(tx, inputs) {
+    await storeDelivered(
+      tx.connection,
+      inputs.flat().map(({ chatId, userId, delivered }) => ({
+        chatId,
+        userId,
+        watermark: delivered.watermark,
+        ahead: delivered.ahead.length === 0 ? null : JSON.stringify(delivered.ahead),
+      })),
+    );
+    return inputs.map(() => undefined);
+  },
+};
+
+/** How far each member has received and read: kept in memory, stored a little later and all at once. */
+@Injectable()
+export class ReceiptsService implements OnApplicationShutdown {
+  readonly #queue: WriteQueue;
+  readonly #directory: ChatDirectory;
+  readonly #listeners: ((deliveries: readonly Delivery[]) => void)[] = [];
+  /** In chats with many members: since when each audience has had every message. */
+  readonly #crowds = new Map<string, { chat: KnownChat; users: ReadonlySet<string>; from: number; to: number }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(queue: WriteQueue, directory: ChatDirectory) {
+    this.#queue = queue;
+    this.#directory = directory;
+  }
+
+  /** Calls `listener` with deliveries that senders are to be told of. */
+  onDelivered(listener: (deliveries: readonly Delivery[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** A live message was written to sockets of `users`. */
+  live(message: MessageRecord, users: ReadonlySet<string>): void {
+    const chat = this.#directory.known(message.chatId);
+    if (!chat) return;
+    if (chat.members.size > LIMITS.receiptsPushedUpToMembers) return this.#crowd(chat, message, users);
+    const deliveries: Delivery[] = [];
+    const now = Date.now();
+    this.#add(chat, message.senderId, message.seq, message.seq);
+    for (const userId of users) {
+      if (userId === message.senderId || this.#add(chat, userId, message.seq, message.seq).length === 0) continue;
+      deliveries.push({ chatId: chat.id, messageId: message.id, senderId: message.senderId, deliveredTo: userId, deliveredAt: now });
+    }
+    if (deliveries.length > 0) this.#tell(deliveries);
+  }
+
+  /** A member fetched these messages, ascending and without gaps. */
+  fetched(chat: KnownChat, userId: string, messages: readonly Pick<MessageRecord, 'id' | 'seq' | 'senderId'>[]): void {
+    const added = this.#add(chat, userId, messages[0]!.seq, messages.at(-1)!.seq);
+    if (added.length === 0 || chat.members.size > LIMITS.receiptsPushedUpToMembers) return;
+    const deliveredAt = Date.now();
+    const deliveries = messages
+      .filter(({ seq, senderId }) => senderId !== userId && added.some(([from, to]) => from <= seq && seq <= to))
+      .map(({ id, senderId }) => ({ chatId: chat.id, messageId: id, senderId, deliveredTo: userId, deliveredAt }));
+    if (deliveries.length > 0) this.#tell(deliveries);
+  }
+
+  /** A member has read up to `seq`: memory follows what was stored. */
+  read(chat: KnownChat, userId: string, seq: number): void {
+    const member = chat.members.get(userId);
+    if (!member) return;
+    member.readSeq = Math.max(member.readSeq, seq);
+    // Who has read has received, though perhaps never fetched (a notification's text, another node).
+    this.#add(chat, userId, 1, seq);
+  }
+
+  /** How far a message has come with all members but its sender. */
+  statusOf(chat: KnownChat, message: Pick<MessageRecord, 'seq' | 'senderId'>): MessageStatus {
+    this.#settleCrowd(chat.id);
+    let everybody: MessageStatus = 'read';
+    let others = 0;
+    for (const [userId, member] of chat.members) {
+      if (userId === message.senderId) continue;
+      others++;
+      if (!covers(member.delivered, message.seq) && member.readSeq < message.seq) return 'sent';
+      if (member.readSeq < message.seq) everybody = 'delivered';
+    }
+    return others === 0 ? 'sent' : everybody;
+  }
+
+  /** How far each member of a chat has come; null where there are too many to list. */
+  watermarks(chat: KnownChat): Record<string, { delivered_seq: number; read_seq: number }> | null {
+    if (chat.members.size > LIMITS.receiptsPushedUpToMembers) return null;
+    const all: Record<string, { delivered_seq: number; read_seq: number }> = {};
+    for (const [userId, { delivered, readSeq }] of chat.members) all[userId] = { delivered_seq: delivered.watermark, read_seq: readSeq };
+    return all;
+  }
+
+  /** Stores what is not stored yet. @throws Failure UNAVAILABLE */
+  async store(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const chatId of [...this.#crowds.keys()]) this.#settleCrowd(chatId);
+    const unstored = this.#directory.takeUnstored();
+    if (unstored.length === 0) return;
+    try {
+      await this.#queue.execute(STORE_DELIVERED, unstored);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#directory.putBackUnstored(unstored);
+      this.#storeLater();
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearTimeout(this.#timer);
+  }
+
+  // With many members, one note for all of them: everybody in this audience has had every message since `from`.
+  #crowd(chat: KnownChat, { seq }: MessageRecord, users: ReadonlySet<string>): void {
+    const crowd = this.#crowds.get(chat.id);
+    if (crowd && crowd.users === users && crowd.chat === chat && crowd.to === seq - 1) crowd.to = seq;
+    else {
+      this.#settleCrowd(chat.id);
+      this.#crowds.set(chat.id, { chat, users, from: seq, to: seq });
+    }
+    this.#storeLater();
+  }
+
+  #settleCrowd(chatId: string): void {
+    const crowd = this.#crowds.get(chatId);
+    if (!crowd) return;
+    this.#crowds.delete(chatId);
+    for (const userId of crowd.users) this.#add(crowd.chat, userId, crowd.from, crowd.to);
+  }
+
+  #add(chat: KnownChat, userId: string, from: number, to: number): [number, number][] {
+    const member: Membership | undefined = chat.members.get(userId);
+    if (!member) return [];
+    const { ranges, added } = addRange(member.delivered, from, to);
+    if (added.length === 0) return added;
+    member.delivered = ranges;
+    this.#directory.unstored(chat.id, userId, ranges);
+    this.#storeLater();
+    return added;
+  }
+
+  #storeLater(): void {
+    this.#timer ??= setTimeout(() => void this.store(), STORE_EVERY_MS);
+  }
+
+  #tell(deliveries: readonly Delivery[]): void {
+    for (const listener of this.#listeners) listener(deliveries);
+  }
+}

@@ -1,0 +1,144 @@
+import { Failure } from '../../errors.ts';
+import type { Command } from '../../log/write-queue.ts';
+import type { WriteTransaction } from '../../log/write-transaction.ts';
+import type { MessagesTable } from '../../storage/schema.ts';
+import { chatStream } from './chat-id.ts';
+import type { KnownChat } from './chat-directory.ts';
+import { findMember } from './chats.repository.ts';
+import type { MessageRecord } from './message-record.ts';
+import { findSent, insertMessages } from './messages.repository.ts';
+
+/** A message that passed every check that memory can make. */
+export interface Send {
+  chat: KnownChat;
+  /** Everything but what the commit gives it: seq, version and time. */
+  draft: Omit<MessageRecord, 'seq' | 'version' | 'createdAt' | 'reactions' | 'editedAt' | 'deletedAt'>;
+}
+
+/** What became of a send. */
+export interface Sent {
+  messageId: string;
+  createdAt: number;
+  seq: number;
+  /** True where this message had been sent before: nothing was stored or delivered. */
+  repeated: boolean;
+}
+
+/** The database refused a row: some `client_message_id` has been used before. */
+class Refused extends Error {}
+
+const keyOf = (chatId: string, senderId: string, clientMessageId: string) => `${chatId}\n${senderId}\n${clientMessageId}`;
+
+/**
+ * Sends many messages in one transaction. A repeated `client_message_id` is refused by the database's unique key, not found by
+ * a look-up beforehand, which would race with the same send on another connection or node; then the batch is numbered
+ * again without it, so that seqs have no gaps.
+ */
+export const SEND: Command<Send, Sent> = {
+  name: 'send',
+  streams: ({ chat }) => [chatStream(chat.id)],
+  async runAll(tx, sends) {
+    const outcomes = await checkMembers(tx, sends);
+    const fresh = firstOfEachKey(sends, outcomes);
+    try {
+      await tx.savepoint(() => store(tx, sends, fresh, outcomes));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const sent = await sentBefore(tx, sends, fresh);
+      const rest = fresh.filter((i) => {
+        const before = sent.get(keyOfSend(sends[i]!));
+        if (before) outcomes[i] = repetition(sends[i]!, before);
+        return !before;
+      });
+      await store(tx, sends, rest, outcomes);
+    }
+    // Repeats within the batch take the outcome of their first.
+    await answerRepeats(tx, sends, outcomes);
+    return outcomes as (Sent | Error)[];
+  },
+};
+
+function keyOfSend({ draft }: Send): string | undefined {
+  return draft.clientMessageId === null ? undefined : keyOf(draft.chatId, draft.senderId, draft.clientMessageId);
+}
+
+// Memory is exact where it has followed the stream up to the version that is locked now; else the database is asked.
+async function checkMembers(tx: WriteTransaction, sends: readonly Send[]): Promise<(Sent | Error | undefined)[]> {
+  const outcomes: (Sent | Error | undefined)[] = [];
+  for (const { chat, draft } of sends) {
+    const exact = tx.stream(chatStream(chat.id)).lockedVersion === chat.version;
+    const member = exact ? chat.members.has(draft.senderId) : (await findMember(tx.db, chat.id, draft.senderId)) !== undefined;
+    outcomes.push(member ? undefined : new Failure('FORBIDDEN', undefined, 'Access denied'));
+  }
+  return outcomes;
+}
+
+function firstOfEachKey(sends: readonly Send[], outcomes: readonly unknown[]): number[] {
+  const keys = new Set<string>();
+  const first: number[] = [];
+  sends.forEach((send, i) => {
+    if (outcomes[i] !== undefined) return;
+    const key = keyOfSend(send);
+    if (key !== undefined && keys.has(key)) return;
+    if (key !== undefined) keys.add(key);
+    first.push(i);
+  });
+  return first;
+}
+
+async function store(tx: WriteTransaction, sends: readonly Send[], which: readonly number[], outcomes: (Sent | Error | undefined)[]): Promise<void> {
+  const rows: MessagesTable[] = [];
+  for (const i of which) {
+    const { draft } = sends[i]!;
+    const stream = chatStream(draft.chatId);
+    const seq = tx.nextSeq(stream);
+    const version = tx.stream(stream).version + 1;
+    const message: MessageRecord = { ...draft, seq, version, reactions: [], createdAt: tx.now, editedAt: null, deletedAt: null };
+    tx.append(stream, 'message.created', message);
+    outcomes[i] = { messageId: draft.id, createdAt: tx.now, seq, repeated: false };
+    rows.push({
+      id: draft.id,
+      chat_id: draft.chatId,
+      seq,
+      version,
+      content_version: version,
+      sender_id: draft.senderId,
+      type: draft.type,
+      content: draft.content,
+      metadata: JSON.stringify(draft.metadata),
+      client_message_id: draft.clientMessageId,
+      reply_to: draft.replyTo,
+      created_at: tx.now,
+      edited_at: null,
+      deleted_at: null,
+    });
+  }
+  if ((await insertMessages(tx.connection, rows)) < rows.length) throw new Refused();
+}
+
+async function sentBefore(tx: WriteTransaction, sends: readonly Send[], which: readonly number[]): Promise<Map<string | undefined, MessagesTable>> {
+  const asked = which.flatMap((i) => {
+    const { chatId, senderId, clientMessageId } = sends[i]!.draft;
+    return clientMessageId === null ? [] : [{ chatId, senderId, clientMessageId }];
+  });
+  const found = asked.length === 0 ? [] : await findSent(tx.db, asked);
+  return new Map(found.map((m) => [keyOf(m.chat_id, m.sender_id, m.client_message_id!), m]));
+}
+
+/** A repeated send is acknowledged as the first was; another content under the same id is a conflict. */
+function repetition({ draft }: Send, before: MessagesTable): Sent | Failure {
+  // What was edited or deleted since cannot be compared; it was sent, and that is what the client asks.
+  const untouched = before.edited_at === null && before.deleted_at === null;
+  const same =
+    before.type === draft.type &&
+    (!untouched || (before.content === draft.content && before.metadata === JSON.stringify(draft.metadata) && before.reply_to === draft.replyTo));
+  if (!same) return new Failure('CONFLICT', { field: 'client_message_id', problem: 'was used for another message' });
+  return { messageId: before.id, createdAt: before.created_at, seq: before.seq, repeated: true };
+}
+
+async function answerRepeats(tx: WriteTransaction, sends: readonly Send[], outcomes: (Sent | Error | undefined)[]): Promise<void> {
+  const open = sends.map((_, i) => i).filter((i) => outcomes[i] === undefined);
+  if (open.length === 0) return;
+  const sent = await sentBefore(tx, sends, open);
+  for (const i of open) outcomes[i] = repetition(sends[i]!, sent.get(keyOfSend(sends[i]!))!);
+}

@@ -1,0 +1,8 @@
+import { Global, Module } from '@nestjs/common';
+import { SyncService } from './sync.service.ts';
+import { V2SyncGateway } from './v2-sync.gateway.ts';
+
+// Global: every feature with streams registers them here.
+@Global()
+@Module({ providers: [SyncService, V2SyncGateway], exports: [SyncService] })
+export class SyncModule {}

@@ -1,0 +1,120 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LIMITS } from '@majlis/contract';
+import { Failure } from '../../errors.ts';
+import type { LogEntry, StreamCounters } from '../../log/log-entry.ts';
+import { readCounters, readEntries } from '../../log/stream-log.repository.ts';
+import { STORAGE } from '../../storage/storage.module.ts';
+import type { Storage } from '../../storage/storage.ts';
+
+/** How far each member of a stream has received and read. */
+export type Receipts = Record<string, { delivered_seq: number; read_seq: number }> | null;
+
+/** What a feature tells of its streams, so that they can be caught up with. */
+export interface SyncedStreams {
+  /** Streams are named `<prefix>:<id>`. */
+  readonly prefix: string;
+  /** The receipts of a stream that the user may follow. @throws Failure where the user may not */
+  authorize(userId: string, id: string): Promise<Receipts>;
+  /** The user's streams of this kind. */
+  streamsOf(userId: string): Promise<readonly string[]>;
+  /** The user has been given these entries. */
+  fetched?(userId: string, stream: string, entries: readonly LogEntry[]): void;
+}
+
+/** What follows a version in a stream. */
+export interface StreamAnswer {
+  entries: readonly LogEntry[];
+  /** The version of the last entry here, or the stream's own where there are none. */
+  version: number;
+  hasMore: boolean;
+  /** What follows the version is no longer kept, or it is not of this store. */
+  reset: boolean;
+  receipts: Receipts;
+}
+
+/** Catching up: the same entries, in the same order, as a socket that stayed was given live. */
+@Injectable()
+export class SyncService {
+  readonly #storage: Storage;
+  readonly #kinds = new Map<string, SyncedStreams>();
+
+  constructor(@Inject(STORAGE) storage: Storage) {
+    this.#storage = storage;
+  }
+
+  /** Makes streams known; once, at start. */
+  register(kind: SyncedStreams): void {
+    this.#kinds.set(kind.prefix, kind);
+  }
+
+  /**
+   * What follows each cursor, and the current version of the user's streams that it did not name.
+   * @param cursors by the client's stream names, of which `user` is the user's own
+   * @throws Failure INVALID_DATA for more than 100 streams; a stream that the user may not follow is answered in its place
+   */
+  async sync(userId: string, cursors: Readonly<Record<string, number>>): Promise<Map<string, StreamAnswer | Failure>> {
+    const asked = Object.entries(cursors);
+    if (asked.length > LIMITS.syncStreams) throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
+    const answers = new Map<string, StreamAnswer | Failure>();
+    let events: number = LIMITS.syncEvents;
+    let bytes: number = LIMITS.syncBytes;
+    for (const [name, version] of asked) {
+      const stream = name === 'user' ? `user:${userId}` : name;
+      try {
+        const answer = await this.#after(userId, stream, version, events, bytes);
+        events -= answer.entries.length;
+        bytes -= answer.bytes;
+        answers.set(name, answer);
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        answers.set(name, error);
+      }
+    }
+    await this.#addOthers(userId, answers);
+    return answers;
+  }
+
+  async #after(userId: string, stream: string, version: number, events: number, bytes: number): Promise<StreamAnswer & { bytes: number }> {
+    const separator = stream.indexOf(':');
+    const kind = this.#kinds.get(stream.slice(0, separator));
+    if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
+    const receipts = await kind.authorize(userId, stream.slice(separator + 1));
+    // One more than may be sent tells whether there is more.
+    const { current, stored } = await this.#storage.snapshot(async (db) => ({
+      current: (await readCounters(db, [stream])).get(stream)?.version ?? 0,
+      stored: await readEntries(db, stream, version, Math.max(events, 0) + 1),
+    }));
+    const first = stored[0]?.entry.version;
+    if (version > current || (version < current && first !== version + 1)) return { entries: [], version: current, hasMore: false, reset: true, receipts, bytes: 0 };
+    const entries: LogEntry[] = [];
+    let used = 0;
+    for (const { entry, bytes: size } of stored.slice(0, Math.max(events, 0))) {
+      // The first one of an answer is always given, however large: otherwise the client would ask for ever.
+      if (used + size > bytes && !(entries.length === 0 && bytes === LIMITS.syncBytes)) break;
+      used += size;
+      entries.push(entry);
+    }
+    const last = entries.at(-1)?.version ?? version;
+    if (entries.length > 0) kind.fetched?.(userId, stream, entries);
+    return { entries, version: last, hasMore: last < current, reset: false, receipts, bytes: used };
+  }
+
+  async #addOthers(userId: string, answers: Map<string, StreamAnswer | Failure>): Promise<void> {
+    const others: string[] = [];
+    for (const kind of this.#kinds.values()) others.push(...(await kind.streamsOf(userId)));
+    const unnamed = others.filter((stream) => !answers.has(clientName(stream, userId)));
+    const counters = new Map<string, StreamCounters>();
+    const AT_ONCE = 1_000;
+    for (let i = 0; i < unnamed.length; i += AT_ONCE) {
+      for (const [id, found] of await readCounters(this.#storage.db, unnamed.slice(i, i + AT_ONCE))) counters.set(id, found);
+    }
+    for (const stream of unnamed) {
+      const version = counters.get(stream)?.version ?? 0;
+      answers.set(clientName(stream, userId), { entries: [], version, hasMore: false, reset: false, receipts: null });
+    }
+  }
+}
+
+function clientName(stream: string, userId: string): string {
+  return stream === `user:${userId}` ? 'user' : stream;
+}

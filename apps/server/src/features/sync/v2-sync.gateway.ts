@@ -1,0 +1,35 @@
+import { v2, type PayloadOf } from '@majlis/contract';
+import { Failure } from '../../errors.ts';
+import { errorBody } from '../../realtime/error-body.ts';
+import { Gateway, On } from '../../realtime/gateway.ts';
+import { Publisher } from '../../realtime/publisher.ts';
+import type { Session } from '../../realtime/session.ts';
+import { SyncService } from './sync.service.ts';
+
+const { clientEvents } = v2;
+
+/** `sync` of the v2 document's namespace: entries in the very payloads that they had live. */
+@Gateway('/')
+export class V2SyncGateway {
+  constructor(
+    private readonly syncing: SyncService,
+    private readonly publisher: Publisher,
+  ) {}
+
+  @On(clientEvents.sync)
+  async sync(session: Session, { cursors }: PayloadOf<typeof clientEvents.sync>) {
+    const streams: Record<string, v2.StreamPage | { error: v2.ErrorBody }> = {};
+    for (const [name, answer] of await this.syncing.sync(session.userId, cursors)) {
+      if (answer instanceof Failure) {
+        streams[name] = { error: errorBody(answer, session.locale, 'sync') };
+        continue;
+      }
+      const events = answer.entries.flatMap((entry) => {
+        const wire = this.publisher.project(entry, 'v2');
+        return wire ? [{ version: entry.version, event: wire.event, data: wire.data }] : [];
+      });
+      streams[name] = { events, version: answer.version, has_more: answer.hasMore, reset: answer.reset, receipts: answer.receipts };
+    }
+    return { streams };
+  }
+}

@@ -1,0 +1,224 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, type ConnectRefusal } from '@majlis/contract';
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'socket.io';
+import { AuthenticationRefused } from '../auth/authentication-refused.ts';
+import { Authenticator, type Principal } from '../auth/authenticator.ts';
+import { DevicesService, type SyncReason } from '../auth/devices.service.ts';
+import { Failure } from '../errors.ts';
+import { ClientAddresses } from '../http/client-address.ts';
+import { isUnavailable } from '../storage/unavailable.ts';
+import { errorBody } from './error-body.ts';
+import { FailedAuthLimiter } from './failed-auth-limiter.ts';
+import { eventPacket } from './frame.ts';
+import { deviceIdOf, localeOf, presentedToken } from './handshake.ts';
+import { Metrics } from './metrics.ts';
+import { NAMESPACES } from './namespaces.ts';
+import { TurnWriter } from './outbox.ts';
+import { Pipeline } from './pipeline.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { RefusalDelays } from './refusal-delays.ts';
+import { Session, type Connection, type Identity } from './session.ts';
+import { SessionRegistry } from './session-registry.ts';
+import { connectionOf, cutTransport, dropRequest, interceptEvents, type EngineConnection } from './socket-io-internals.ts';
+
+/** What the middleware found out, for the connection that follows it. */
+type Admission =
+  | { admitted: true; identity: Identity; device: string; reason: SyncReason; locale: Session['locale'] }
+  | { admitted: false; failure: Failure };
+
+// While the store is away a CONNECT is held: contract §1.
+const HELD_MS = 20_000;
+const RETRY_MS = 250;
+const EXPIRY_CHECK_MS = 1_000;
+// Node's timers take at most 2^31 - 1 ms; a longer pause is never asked for.
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** From a CONNECT to a session, and from a session to its end. */
+@Injectable()
+export class Connections implements OnModuleDestroy {
+  readonly #delays = new RefusalDelays();
+  readonly #connections = new WeakMap<EngineConnection, Connection>();
+  readonly #admissions = new WeakMap<Socket, Admission>();
+  readonly #expiryTimer: NodeJS.Timeout;
+
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly devices: DevicesService,
+    private readonly addresses: ClientAddresses,
+    private readonly failedAuths: FailedAuthLimiter,
+    private readonly limiter: RateLimiter,
+    private readonly writer: TurnWriter,
+    private readonly sessions: SessionRegistry,
+    private readonly pipeline: Pipeline,
+    private readonly metrics: Metrics,
+  ) {
+    this.#expiryTimer = setInterval(() => this.#endExpired(), EXPIRY_CHECK_MS);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.#expiryTimer);
+  }
+
+  /** Connection middleware of every namespace: authentication, before any event is dispatched. Never throws. */
+  async admit(socket: Socket, next: (error?: Error) => void): Promise<void> {
+    try {
+      const admission = await this.#admission(socket);
+      this.#admissions.set(socket, admission);
+      if (admission.admitted || this.#rules(socket).refusal === 'error-event') return next();
+      next(this.#connectError(socket, admission.failure));
+    } catch {
+      // The store stayed away, or a fault of ours: the client is to come back, so no connect_error but a closed transport.
+      cutTransport(connectionOf(socket));
+    }
+  }
+
+  /** A socket is connected: it becomes a session, or hears why not and is disconnected. */
+  connected(socket: Socket): void {
+    const admission = this.#admissions.get(socket)!;
+    this.#admissions.delete(socket);
+    const connection = this.#connection(socket);
+    if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
+    const { identity, device, reason, locale } = admission;
+    const namespace = socket.nsp.name;
+    const session = new Session({ socket, connection, namespace, locale, device, identity, dialect: this.#rules(socket).dialect });
+    dropRequest(socket);
+    interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
+    socket.on('disconnect', (cause) => this.#closed(session, cause));
+    this.#greet(session, reason);
+    this.sessions.add(session);
+    if (reason === 'reconnection') this.metrics.reconnected();
+  }
+
+  /** Swaps the token for all of this user's sockets on the session's connection. @throws Failure UNAUTHORIZED */
+  async refresh(session: Session, token: string): Promise<Identity> {
+    const principal = await this.authenticator.authenticate(token).catch((error: unknown) => {
+      if (error instanceof AuthenticationRefused) throw new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN);
+      throw error;
+    });
+    if (principal.user.id !== session.userId) throw new Failure('UNAUTHORIZED', { field: 'token', problem: 'is of another user' }, INVALID_TOKEN);
+    const identity = identityOf(principal);
+    for (const other of session.connection.sessions) {
+      if (other.userId !== session.userId) continue;
+      other.identity = identity;
+      void this.devices.connected({ ...identity, device: other.device }).catch(() => undefined);
+      if (other.namespace === '/') this.#tellToSync(other, 'token_refresh');
+    }
+    return identity;
+  }
+
+  /** Ends all sockets of a user: the user is deleted, disabled, or no longer allowed where they are. */
+  endUser(userId: string, allowed: (session: Session) => boolean): void {
+    for (const session of [...this.sessions.of(userId)]) if (!allowed(session)) this.#end(session);
+  }
+
+  #rules(socket: Socket) {
+    return NAMESPACES[socket.nsp.name]!;
+  }
+
+  async #admission(socket: Socket): Promise<Admission> {
+    const presented = presentedToken(socket.handshake);
+    // Without a token, on a connection where another namespace is authenticated already: that user's.
+    const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
+    if (sibling) return { admitted: true, identity: sibling.identity, device: sibling.device, reason: 'connection_established', locale: sibling.locale };
+    if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid', '');
+    let principal: Principal;
+    try {
+      principal = await this.#whileStoreAway(() => this.authenticator.authenticate(presented.token));
+    } catch (error) {
+      if (!(error instanceof AuthenticationRefused)) throw error;
+      const { token, reason } = error;
+      if (token) {
+        const device = deviceIdOf(socket.handshake) ?? token.hash;
+        this.devices.refused({ userId: token.userId, tokenHash: token.hash, expiresAt: Math.floor(token.exp * 1000), device });
+      }
+      return this.#refused(socket, reason === 'expired' ? 'invalid' : reason, presented.token);
+    }
+    const identity = identityOf(principal);
+    const allowance = this.limiter.take(identity.userId, 'light');
+    if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
+    const device = deviceIdOf(socket.handshake) ?? identity.tokenHash;
+    const reason = await this.#whileStoreAway(() => this.devices.connected({ ...identity, device }));
+    return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, principal.user.locale, this.#rules(socket).locale) };
+  }
+
+  async #refused(socket: Socket, reason: ConnectRefusal, token: string): Promise<Admission> {
+    await this.failedAuths.failed(this.#connection(socket).ip);
+    await pause(this.#delays.next(createHash('sha256').update(token).digest('base64'), Date.now()));
+    return { admitted: false, failure: new Failure(reason === 'forbidden' ? 'FORBIDDEN' : 'UNAUTHORIZED', { reason }) };
+  }
+
+  async #whileStoreAway<T>(work: () => Promise<T>): Promise<T> {
+    for (const until = Date.now() + HELD_MS; ; await pause(RETRY_MS)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isUnavailable(error) || Date.now() > until) throw error;
+      }
+    }
+  }
+
+  #connectError(socket: Socket, { code, details }: Failure): Error {
+    const reason = (details?.['reason'] as ConnectRefusal | undefined) ?? 'other';
+    const texts = CONNECT_REFUSALS[reason];
+    const error = new Error(texts[localeOf(socket.handshake, undefined, this.#rules(socket).locale)]);
+    return Object.assign(error, { data: { code, message: texts.en, timestamp: new Date().toISOString() } });
+  }
+
+  // On `/` the documents' clients expect to connect, to hear the sentence that they compare, and to be disconnected.
+  #refuse(socket: Socket, connection: Connection, failure: Failure): void {
+    const limited = failure.code === 'RATE_LIMIT';
+    const body = errorBody(limited ? failure : new Failure(failure.code, undefined, INVALID_TOKEN), 'en');
+    connection.outbox.push(eventPacket(socket.nsp.name, 'error', JSON.stringify(body)));
+    connection.outbox.flush();
+    // A limit passes: the client is to come back by itself.
+    if (limited) cutTransport(connectionOf(socket));
+    else socket.disconnect();
+  }
+
+  #connection(socket: Socket): Connection {
+    const engine = connectionOf(socket);
+    let connection = this.#connections.get(engine);
+    if (!connection) {
+      const ip = this.addresses.of(engine.request as Pick<IncomingMessage, 'socket' | 'headers'>);
+      connection = { outbox: this.writer.open(engine), ip, sessions: new Set() };
+      this.#connections.set(engine, connection);
+    }
+    return connection;
+  }
+
+  #greet(session: Session, reason: SyncReason): void {
+    if (session.dialect !== 'v2') return session.send('connected', { userId: session.userId, socketId: session.id });
+    session.send('connected', { socket_id: session.id, user_id: session.userId, timestamp: new Date().toISOString() });
+    this.#tellToSync(session, reason);
+  }
+
+  #tellToSync(session: Session, reason: SyncReason): void {
+    session.send('sync:required', { user_id: session.userId, reason, timestamp: new Date().toISOString() });
+  }
+
+  #closed(session: Session, cause: string): void {
+    this.sessions.remove(session);
+    if (cause === 'client namespace disconnect') this.devices.left({ ...session.identity, device: session.device });
+  }
+
+  #endExpired(): void {
+    const now = Date.now();
+    for (const session of [...this.sessions.all()]) {
+      if (session.identity.expiresAt > now) continue;
+      this.devices.refused({ ...session.identity, device: session.device });
+      this.#end(session);
+    }
+  }
+
+  #end(session: Session): void {
+    session.send('error', errorBody(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN), session.locale));
+    session.connection.outbox.flush();
+    session.socket.disconnect();
+  }
+}
+
+function identityOf({ user, exp, tokenHash }: Principal): Identity {
+  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash };
+}

@@ -1,0 +1,15 @@
+import type { Locale } from '@majlis/contract';
+
+/** What differs between the Socket.IO namespaces before any event: contract §1. */
+interface NamespaceRules {
+  /** The language where neither the client nor the user names one. */
+  locale: Locale;
+  /** The dialect that a socket speaks until it shows another. */
+  dialect: string;
+  /** How a refused token is told: as the documents' clients expect it. */
+  refusal: 'error-event' | 'connect-error';
+}
+
+export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
+  '/': { locale: 'en', dialect: 'v2', refusal: 'error-event' },
+};

@@ -1,0 +1,118 @@
+import { payloadProblem, type ClientEvent } from '@majlis/contract';
+import { Failure } from '../errors.ts';
+import { asFailure, errorBody, failureOf } from './error-body.ts';
+import type { EventLog } from './event-log.ts';
+import type { Metrics } from './metrics.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import type { Session } from './session.ts';
+import type { InboundPacket } from './socket-io-internals.ts';
+
+/** A handler as the pipeline calls it: its gateway is bound, its payload validated. */
+type BoundHandler = (session: Session, payload: unknown) => unknown;
+
+interface Registered {
+  event: ClientEvent;
+  handler: BoundHandler;
+}
+
+/** How errors are wrapped for a caller that gave an acknowledgement callback: contract §2. */
+const BARE_ERROR_NAMESPACES = new Set(['/chat', '/projects', '/admin']);
+
+// A flood of refused events is told of once a second, so that the answers do not become a flood themselves.
+const TELL_OF_LIMIT_EVERY_MS = 1_000;
+
+/**
+ * The one way in: rate limit → known event → size and depth → schema → handler → acknowledgement → metrics and event log.
+ * Errors are answered here and nowhere else, so no handler catches, none can end the process, and no event that asks for an
+ * acknowledgement stays without one.
+ */
+export class Pipeline {
+  readonly #handlers = new Map<string, Map<string, Registered>>();
+  readonly #limiter: RateLimiter;
+  readonly #metrics: Metrics;
+  readonly #eventLog: EventLog;
+  readonly #onUnexpected: (error: unknown, event: string) => void;
+
+  constructor(parts: { limiter: RateLimiter; metrics: Metrics; eventLog: EventLog; onUnexpected(error: unknown, event: string): void }) {
+    this.#limiter = parts.limiter;
+    this.#metrics = parts.metrics;
+    this.#eventLog = parts.eventLog;
+    this.#onUnexpected = parts.onUnexpected;
+  }
+
+  /** Makes a handler known; once for each event of a namespace. */
+  register(namespace: string, event: ClientEvent, handler: BoundHandler): void {
+    let table = this.#handlers.get(namespace);
+    if (!table) this.#handlers.set(namespace, (table = new Map()));
+    if (table.has(event.name)) throw new Error(`${namespace} has two handlers for ${event.name}`);
+    table.set(event.name, { event, handler });
+  }
+
+  /** Takes one inbound packet of a socket. Never throws and never rejects. */
+  receive(session: Session, packet: InboundPacket): void {
+    const started = performance.now();
+    const name = packet.data?.[0];
+    const known = typeof name === 'string' ? this.#handlers.get(session.namespace)?.get(name) : undefined;
+    this.#eventLog.write(session, known ? known.event.name : 'unknown');
+    try {
+      const answer = this.#handle(session, packet, known);
+      if (answer instanceof Promise) {
+        answer.then(
+          (value) => this.#succeed(session, packet, known!, value, started),
+          (error: unknown) => this.#fail(session, packet, known, error),
+        );
+      } else this.#succeed(session, packet, known!, answer, started);
+    } catch (error) {
+      this.#fail(session, packet, known, error);
+    }
+  }
+
+  #handle(session: Session, packet: InboundPacket, known: Registered | undefined): unknown {
+    const allowed = this.#limiter.take(session.userId, known?.event.budget ?? 'light');
+    if (!allowed.ok) throw new Failure('RATE_LIMIT', { retry_after_ms: allowed.retryAfterMs });
+    if (!known) throw new Failure('UNKNOWN_EVENT');
+    const payload = firstArgument(packet.data!);
+    const problem = payloadProblem(payload);
+    if (problem) throw new Failure('INVALID_DATA', { field: problem.field || 'payload', problem: problem.problem });
+    const parsed = known.event.payload.safeParse(payload);
+    if (!parsed.success) throw failureOf(parsed.error);
+    return known.handler(session, parsed.data);
+  }
+
+  #succeed(session: Session, packet: InboundPacket, { event }: Registered, answer: unknown, started: number): void {
+    if (packet.id !== undefined) session.acknowledge(packet.id, answer);
+    this.#metrics.handled(event.name, (performance.now() - started) / 1000);
+  }
+
+  #fail(session: Session, packet: InboundPacket, known: Registered | undefined, error: unknown): void {
+    const failure = asFailure(error);
+    const name = known?.event.name ?? 'unknown';
+    if (failure.code === 'SOCKET_ERROR' && !(error instanceof Failure)) this.#onUnexpected(error, name);
+    this.#metrics.failed(name, failure.code);
+    // Refused events count against the light budget as well, so that nobody hammers with what is refused anyway.
+    if (known && known.event.budget !== 'light' && failure.code !== 'UNAVAILABLE') this.#limiter.take(session.userId, 'light');
+    if (failure.code === 'RATE_LIMIT' && known?.event.dropsSilently) {
+      if (packet.id !== undefined) session.acknowledge(packet.id, { status: 'ok' });
+      return;
+    }
+    const body = errorBody(failure, session.locale, known?.event.name);
+    if (packet.id !== undefined) session.acknowledge(packet.id, BARE_ERROR_NAMESPACES.has(session.namespace) ? { error: body } : { status: 'error', error: body });
+    // On `/` the event comes as well: the v2 document's clients listen to `error` and give no callback.
+    if (packet.id !== undefined && session.namespace !== '/') return;
+    if (failure.code === 'RATE_LIMIT') {
+      const now = Date.now();
+      if (now - session.toldOfLimitAt < TELL_OF_LIMIT_EVERY_MS) return;
+      session.toldOfLimitAt = now;
+    }
+    session.send('error', body);
+  }
+}
+
+/**
+ * The payload among a packet's arguments. Clients differ: Dart's library wraps a lone argument in a list when it is told to emit with
+ * one, and others add arguments that nobody asked for.
+ */
+function firstArgument(data: readonly unknown[]): unknown {
+  const first = data[1];
+  return Array.isArray(first) && first.length === 1 && typeof first[0] === 'object' ? first[0] : first;
+}

@@ -1,0 +1,224 @@
+import { Injectable } from '@nestjs/common';
+import type { LogEntry } from '../log/log-entry.ts';
+import { eventPacket } from './frame.ts';
+import { currentTurn } from './outbox.ts';
+import type { Session } from './session.ts';
+import { SessionRegistry } from './session-registry.ts';
+import { SharedPackets } from './shared-packets.ts';
+
+/** An event on the wire: its name and its one argument. */
+export interface WireEvent {
+  event: string;
+  data: unknown;
+}
+
+/**
+ * How each dialect shows one kind of log entry, by dialect. A dialect that carries the entry's stream has exactly one event for it.
+ * Pure: the same entry gives the same event, live and in `sync`.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- the data's type belongs to the entry's kind, which the table's key names
+export type Projections = Readonly<Record<string, (entry: LogEntry<any>) => WireEvent>>;
+
+/** How much of a stream a socket wants: every event, only word that something is new, or nothing. */
+export type Interest = 'full' | 'summary' | 'none';
+
+/** What a feature tells the publisher of its streams. */
+export interface StreamKind {
+  /** Streams are named `<prefix>:<id>`. */
+  readonly prefix: string;
+  /** The users who may have the stream's events, from memory; undefined where memory does not know them yet. */
+  members(id: string): ReadonlyMap<string, unknown> | undefined;
+  /** Loads into memory what `members` needs. */
+  load(id: string): Promise<void>;
+  interest(session: Session, stream: string): Interest;
+  /** True where an entry changes who the members are: what is kept of the stream's audience is dropped before it is published. */
+  changesMembers(entry: LogEntry): boolean;
+  /** Called after an entry has been given to the sockets of this node. */
+  published?(entry: LogEntry, audience: Audience): void;
+}
+
+/** Sockets of one namespace and dialect: they get the very same bytes. */
+class Group {
+  readonly namespace: string;
+  readonly dialect: string;
+  readonly sessions: Session[] = [];
+  #open: SharedPackets | undefined;
+  #turn = -1;
+
+  constructor(namespace: string, dialect: string) {
+    this.namespace = namespace;
+    this.dialect = dialect;
+  }
+
+  push(packet: string): void {
+    if (this.#open && this.#turn === currentTurn()) {
+      this.#open.packets.push(packet);
+      return;
+    }
+    this.#open = new SharedPackets();
+    this.#open.packets.push(packet);
+    this.#turn = currentTurn();
+    for (const session of this.sessions) session.connection.outbox.push(this.#open);
+  }
+}
+
+/** The sockets of this node that get a stream's events, kept ready until one of its members' sockets changes. */
+export interface Audience {
+  readonly groups: readonly Group[];
+  /** Users with at least one socket that gets every event. */
+  readonly users: ReadonlySet<string>;
+  /** Sockets that only want to know that something is new. */
+  readonly summaries: readonly Session[];
+}
+
+// Each kept audience costs about its number of sockets; the bound is for servers with very many small chats.
+const AUDIENCES = 50_000;
+
+/** The only one that emits: gives log entries to the sockets that want them, and passing events to users. */
+@Injectable()
+export class Publisher {
+  readonly #sessions: SessionRegistry;
+  readonly #kinds = new Map<string, StreamKind>();
+  readonly #projections = new Map<string, Projections>();
+  readonly #audiences = new Map<string, Audience>();
+  /** Streams with a kept audience in which a user is a member. */
+  readonly #streamsOfUser = new Map<string, Set<string>>();
+  /** Streams whose members are being loaded, with what waits for them, in order. */
+  readonly #loading = new Map<string, LogEntry[]>();
+  #deliveries = 0;
+
+  constructor(sessions: SessionRegistry) {
+    this.#sessions = sessions;
+    sessions.onChange((userId) => this.#forgetUser(userId));
+  }
+
+  /** Number of events given to sockets since the start. */
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
+  /** Makes the streams of `kind` known; once, at start. */
+  register(kind: StreamKind): void {
+    this.#kinds.set(kind.prefix, kind);
+  }
+
+  /** Makes known how kinds of log entries look on the wire; once, at start. */
+  registerProjections(table: Readonly<Record<string, Projections>>): void {
+    for (const [kind, projections] of Object.entries(table)) this.#projections.set(kind, projections);
+  }
+
+  /** An entry as `dialect` shows it; undefined where the dialect does not carry its kind. */
+  project(entry: LogEntry, dialect: string): WireEvent | undefined {
+    return this.#projections.get(entry.kind)?.[dialect]?.(entry);
+  }
+
+  /** The kind of a stream. */
+  kindOf(stream: string): StreamKind | undefined {
+    return this.#kinds.get(stream.slice(0, stream.indexOf(':')));
+  }
+
+  /** Gives an entry to every socket of this node that wants it. Entries of a stream come in version order and stay in it. */
+  publish(entry: LogEntry): void {
+    const kind = this.kindOf(entry.stream);
+    if (!kind) return;
+    if (kind.changesMembers(entry)) this.#audiences.delete(entry.stream);
+    const waiting = this.#loading.get(entry.stream);
+    if (waiting) {
+      waiting.push(entry);
+      return;
+    }
+    const audience = this.audience(entry.stream, kind);
+    if (audience) this.#give(entry, kind, audience);
+    else void this.#loadThenGive(entry, kind);
+  }
+
+  /** The sockets that get a stream's events; undefined where its members are not in memory. */
+  audience(stream: string, kind = this.kindOf(stream)): Audience | undefined {
+    const kept = this.#audiences.get(stream);
+    if (kept) return kept;
+    const members = kind?.members(stream.slice(stream.indexOf(':') + 1));
+    if (!kind || !members) return undefined;
+    const audience = this.#gather(stream, kind, members.keys());
+    this.#keep(stream, audience, members.keys());
+    return audience;
+  }
+
+  /** Sends a passing event (receipts, summaries) to the sockets of a user that `wants` picks; `project` gives it in each dialect. */
+  toUser(userId: string, project: (dialect: string) => WireEvent | undefined, wants: (session: Session) => boolean): void {
+    for (const session of this.#sessions.of(userId)) {
+      const wire = wants(session) ? project(session.dialect) : undefined;
+      if (!wire) continue;
+      session.send(wire.event, wire.data);
+      this.#deliveries++;
+    }
+  }
+
+  /** Sends a passing event to the sockets that get every event of a stream; `project` gives it in each dialect. */
+  toStream(stream: string, project: (dialect: string) => WireEvent | undefined, except: (session: Session) => boolean): void {
+    for (const group of this.audience(stream)?.groups ?? []) {
+      const wire = project(group.dialect);
+      if (!wire) continue;
+      const packet = eventPacket(group.namespace, wire.event, JSON.stringify(wire.data));
+      for (const session of group.sessions) {
+        if (except(session)) continue;
+        session.connection.outbox.push(packet);
+        this.#deliveries++;
+      }
+    }
+  }
+
+  #give(entry: LogEntry, kind: StreamKind, audience: Audience): void {
+    for (const group of audience.groups) {
+      const wire = this.project(entry, group.dialect);
+      if (!wire) continue;
+      group.push(eventPacket(group.namespace, wire.event, JSON.stringify(wire.data)));
+      this.#deliveries += group.sessions.length;
+    }
+    kind.published?.(entry, audience);
+  }
+
+  async #loadThenGive(entry: LogEntry, kind: StreamKind): Promise<void> {
+    const waiting = [entry];
+    this.#loading.set(entry.stream, waiting);
+    // Without its members an entry reaches nobody; clients find the gap and fill it with `sync`.
+    await kind.load(entry.stream.slice(entry.stream.indexOf(':') + 1)).catch(() => undefined);
+    this.#loading.delete(entry.stream);
+    const audience = this.audience(entry.stream, kind);
+    if (audience) for (const one of waiting) this.#give(one, kind, audience);
+  }
+
+  #gather(stream: string, kind: StreamKind, members: Iterable<string>): Audience {
+    const groups = new Map<string, Group>();
+    const users = new Set<string>();
+    const summaries: Session[] = [];
+    for (const userId of members) {
+      for (const session of this.#sessions.of(userId)) {
+        const interest = kind.interest(session, stream);
+        if (interest === 'summary') summaries.push(session);
+        if (interest !== 'full') continue;
+        const key = `${session.namespace} ${session.dialect}`;
+        let group = groups.get(key);
+        if (!group) groups.set(key, (group = new Group(session.namespace, session.dialect)));
+        group.sessions.push(session);
+        users.add(userId);
+      }
+    }
+    return { groups: [...groups.values()], users, summaries };
+  }
+
+  #keep(stream: string, audience: Audience, members: Iterable<string>): void {
+    this.#audiences.set(stream, audience);
+    for (const userId of members) {
+      const streams = this.#streamsOfUser.get(userId);
+      if (streams) streams.add(stream);
+      else this.#streamsOfUser.set(userId, new Set([stream]));
+    }
+    if (this.#audiences.size > AUDIENCES) this.#audiences.delete(this.#audiences.keys().next().value!);
+  }
+
+  // Kept audiences are dropped and made again when next needed: a storm of reconnections costs one gathering a message, not one a socket.
+  #forgetUser(userId: string): void {
+    for (const stream of this.#streamsOfUser.get(userId) ?? []) this.#audiences.delete(stream);
+    this.#streamsOfUser.delete(userId);
+  }
+}

@@ -1,0 +1,142 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
+import { LIMITS, type ClientEvent } from '@majlis/contract';
+import { Server as EngineServer } from 'engine.io';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { Server, type Namespace } from 'socket.io';
+import { SETTINGS } from '../config/config.module.ts';
+import type { Settings } from '../config/settings.ts';
+import { ClientAddresses } from '../http/client-address.ts';
+import { Drain } from '../http/drain.ts';
+import { HttpEntry } from '../http/http-entry.ts';
+import { originVerdict } from '../http/origin.ts';
+import { LOGGER } from '../logger.ts';
+import { Connections } from './connections.ts';
+import { FailedAuthLimiter } from './failed-auth-limiter.ts';
+import { COMPRESS_FROM_BYTES } from './frame.ts';
+import { GATEWAY, HANDLES } from './gateway.ts';
+import { NAMESPACES } from './namespaces.ts';
+import { Pipeline } from './pipeline.ts';
+import { cutTransport, openConnections } from './socket-io-internals.ts';
+
+const PATH = '/socket.io/';
+// Transports are closed with a spread, so that not all clients come to the other nodes at the same moment.
+const DRAIN_SPREAD_MS = 3_000;
+
+/**
+ * Socket.IO on the server's one port. It hands inbound packets to the pipeline, which knows the gateways' handlers; nothing else is
+ * ever attached to a socket. Connection state recovery stays off: it adds an argument to every event and skips authentication.
+ */
+@Injectable()
+export class SocketServer implements OnApplicationBootstrap {
+  readonly #engine: EngineServer;
+  readonly #io: Server;
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Settings,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly entry: HttpEntry,
+    private readonly drain: Drain,
+    private readonly addresses: ClientAddresses,
+    private readonly failedAuths: FailedAuthLimiter,
+    private readonly connections: Connections,
+    private readonly pipeline: Pipeline,
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly reflector: Reflector,
+  ) {
+    this.#engine = new EngineServer({
+      maxHttpBufferSize: LIMITS.frameBytes,
+      pingTimeout: LIMITS.pingTimeoutMs,
+      pingInterval: LIMITS.pingIntervalMs,
+      // No context is taken over, in either direction: it would cost every connection its own compressor.
+      perMessageDeflate: { threshold: COMPRESS_FROM_BYTES, zlibDeflateOptions: { level: 6 }, serverNoContextTakeover: true, clientNoContextTakeover: true },
+      // Ours is written below, by the rule that REST and the raw WebSocket share.
+      cors: undefined,
+    });
+    this.#io = new Server({ connectTimeout: LIMITS.connectTimeoutMs, serveClient: false, cleanupEmptyChildNamespaces: false });
+    this.#io.bind(this.#engine);
+  }
+
+  /** Network connections, on both transports. */
+  get clients(): number {
+    return this.#engine.clientsCount;
+  }
+
+  onApplicationBootstrap(): void {
+    for (const name of Object.keys(NAMESPACES)) this.#open(this.#io.of(name));
+    this.#registerHandlers();
+    this.entry.setHandler(PATH, (request, response) => void this.#request(request, response));
+    this.entry.setUpgradeHandler(PATH, (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.drain.onDrain(() => this.#close());
+  }
+
+  #open(namespace: Namespace): void {
+    namespace.use((socket, next) => void this.connections.admit(socket, next));
+    namespace.on('connection', (socket) => this.connections.connected(socket));
+  }
+
+  // Every provider marked with @Gateway; its methods marked with @On become the pipeline's handlers.
+  #registerHandlers(): void {
+    for (const { instance, metatype } of this.discovery.getProviders()) {
+      const namespace = metatype ? this.reflector.get<string | undefined>(GATEWAY, metatype) : undefined;
+      if (namespace === undefined) continue;
+      for (const method of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance) as object)) {
+        const event = this.reflector.get<ClientEvent | undefined>(HANDLES, instance[method]);
+        if (event) this.pipeline.register(namespace, event, instance[method].bind(instance));
+      }
+    }
+  }
+
+  async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { origin } = request.headers;
+    const verdict = this.#verdict(request);
+    if (verdict === 'foreign') return void response.writeHead(403).end();
+    if (origin !== undefined) {
+      response.setHeader('Vary', 'Origin');
+      response.setHeader('Access-Control-Allow-Origin', verdict === 'any' ? '*' : origin);
+      if (verdict === 'listed' || verdict === 'own') response.setHeader('Access-Control-Allow-Credentials', 'true');
+    }
+    if (request.method === 'OPTIONS') {
+      response.setHeader('Access-Control-Allow-Methods', 'GET,POST');
+      response.setHeader('Access-Control-Allow-Headers', request.headers['access-control-request-headers'] ?? 'authorization,content-type');
+      return void response.writeHead(204).end();
+    }
+    const wait = await this.#waitOf(request);
+    if (wait > 0) return void response.writeHead(429, { 'Retry-After': String(Math.ceil(wait / 1000)) }).end();
+    this.#engine.handleRequest(request as Parameters<EngineServer['handleRequest']>[0], response);
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    // `cors` does not reach the WebSocket transport: a page of a foreign origin is refused here.
+    if (this.#verdict(request) === 'foreign') return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+    const wait = await this.#waitOf(request);
+    if (wait > 0) return void socket.end(`HTTP/1.1 429 Too Many Requests\r\nRetry-After: ${Math.ceil(wait / 1000)}\r\nConnection: close\r\n\r\n`);
+    this.#engine.handleUpgrade(request as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
+  }
+
+  #verdict({ headers }: IncomingMessage) {
+    return originVerdict(headers.origin, headers.host, this.settings);
+  }
+
+  // Only handshakes: a connection that is open was authenticated, or is about to be refused.
+  async #waitOf(request: IncomingMessage): Promise<number> {
+    return request.url?.includes('&sid=') ? 0 : this.failedAuths.wait(this.addresses.of(request));
+  }
+
+  async #close(): Promise<void> {
+    const clients = openConnections(this.#engine);
+    this.logger.info({ connections: clients.length }, 'Closing transports');
+    if (clients.length === 0) return;
+    const pause = DRAIN_SPREAD_MS / clients.length;
+    // The transport is closed and no DISCONNECT sent: stock clients come back by themselves.
+    await Promise.all(
+      clients.map(async (client, i) => {
+        await new Promise((resolve) => setTimeout(resolve, i * pause));
+        cutTransport(client);
+      }),
+    );
+  }
+}

@@ -67,7 +67,7 @@ export class Follower implements CommitListener {
     for (const entry of entries) {
       const position = this.#position(entry.stream, entry.version - 1);
       if (entry.version <= position.version) continue;
-      if (entry.version === position.version + 1) {
+      if (entry.version === position.version + 1 && !position.filling) {
         position.version = entry.version;
         this.#tell(entry);
       } else this.#fill(entry.stream, position, entry.version);

@@ -28,15 +28,26 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
+    InputWrapper: { styles: { label: { marginBlockEnd: 4 } } },
+    ModalTitle: { styles: { title: { fontWeight: 600 } } },
+    DrawerTitle: { styles: { title: { fontWeight: 600 } } },
     Tooltip: { defaultProps: { openDelay: 500, withArrow: true } },
-    Menu: { defaultProps: { shadow: 'md', withinPortal: true } },
+    Menu: { defaultProps: { shadow: 'md', withInitialFocusPlaceholder: false } },
   },
 });
+
+/** Mantine's own texts in the colours of ours. */
+const mantine = {
+  '--mantine-color-text': 'var(--app-text)',
+  '--mantine-color-dimmed': 'var(--app-dim)',
+  '--mantine-color-placeholder': 'var(--app-dim)',
+};
 
 /** Colours of the surfaces; every pair of text and background here is at least 4.5 to 1. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    ...mantine,
     '--app-rail': '#0b4f49',
     '--app-rail-text': '#d7ebe7',
     '--app-rail-active': '#0c6b62',
@@ -51,11 +62,13 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--app-own-dim': '#40615a',
     '--app-other': '#ffffff',
     '--app-accent': '#0c6b62',
+    '--app-read': '#0f6fb3',
     '--app-danger': '#b42318',
     '--app-badge': '#0c6b62',
     '--app-badge-text': '#ffffff',
   },
   dark: {
+    ...mantine,
     '--app-rail': '#0d1f1d',
     '--app-rail-text': '#b8cdc9',
     '--app-rail-active': '#17413c',
@@ -70,6 +83,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--app-own-dim': '#a5c9c1',
     '--app-other': '#202725',
     '--app-accent': '#6cc5b5',
+    '--app-read': '#74c7ff',
     '--app-danger': '#ff8f85',
     '--app-badge': '#52b4a1',
     '--app-badge-text': '#06231f',

@@ -22,6 +22,7 @@ export const en = {
     title: 'Sign in',
     email: 'Email',
     password: 'Password',
+    show: 'Show or hide the password',
     submit: 'Sign in',
     refused: 'Email or password is wrong.',
     required: 'Please fill this in.',

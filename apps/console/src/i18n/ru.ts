@@ -24,6 +24,7 @@ export const ru: Texts = {
     title: 'Вход',
     email: 'Эл. почта',
     password: 'Пароль',
+    show: 'Показать или скрыть пароль',
     submit: 'Войти',
     refused: 'Неверная почта или пароль.',
     required: 'Заполните это поле.',

@@ -1,8 +1,8 @@
-import { Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
-import { Check, LogOut, Monitor, Moon, Sun } from 'lucide-react';
+import { Menu, Text, UnstyledButton, VisuallyHidden, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
+import { LogOut, Monitor, Moon, Sun } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Person } from '../features/people/person-avatar.tsx';
-import { languages, type Locale } from '../i18n/languages.ts';
+import { isLocale, languages } from '../i18n/languages.ts';
 import { useLanguage } from '../i18n/use-language.ts';
 import { useMajlis } from '../session/majlis.tsx';
 import { signOut } from '../session/session.ts';
@@ -21,7 +21,8 @@ export function PreferencesMenu() {
   return (
     <Menu position="right-end" width={220}>
       <Menu.Target>
-        <UnstyledButton className={classes.account} aria-label={t('preferences.open')}>
+        <UnstyledButton className={classes.account}>
+          <VisuallyHidden>{t('preferences.open')}</VisuallyHidden>
           <Person id={me.id} name={me.name} avatar={me.avatar} size={38} />
         </UnstyledButton>
       </Menu.Target>
@@ -36,18 +37,13 @@ export function PreferencesMenu() {
         <LanguageItems />
         <Menu.Divider />
         <Menu.Label>{t('preferences.appearance')}</Menu.Label>
-        {schemes.map(({ scheme, icon: Icon }) => (
-          <Menu.Item
-            key={scheme}
-            role="menuitemradio"
-            aria-checked={colorScheme === scheme}
-            leftSection={<Icon size={16} aria-hidden="true" />}
-            rightSection={colorScheme === scheme && <Check size={16} aria-hidden="true" />}
-            onClick={() => setColorScheme(scheme)}
-          >
-            {t(`preferences.${scheme}`)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={colorScheme} onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}>
+          {schemes.map(({ scheme, icon: Icon }) => (
+            <Menu.RadioItem key={scheme} value={scheme} rightSection={<Icon size={16} aria-hidden="true" />}>
+              {t(`preferences.${scheme}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item leftSection={<LogOut size={16} aria-hidden="true" />} onClick={signOut}>
           {t('preferences.signOut')}
@@ -64,18 +60,13 @@ export function LanguageItems() {
   return (
     <>
       <Menu.Label>{t('preferences.language')}</Menu.Label>
-      {(Object.keys(languages) as Locale[]).map((locale) => (
-        <Menu.Item
-          key={locale}
-          lang={locale}
-          role="menuitemradio"
-          aria-checked={locale === language}
-          rightSection={locale === language && <Check size={16} aria-hidden="true" />}
-          onClick={() => change(locale)}
-        >
-          {languages[locale].name}
-        </Menu.Item>
-      ))}
+      <Menu.RadioGroup value={language} onChange={(chosen) => isLocale(chosen) && change(chosen)}>
+        {Object.entries(languages).map(([locale, { name }]) => (
+          <Menu.RadioItem key={locale} value={locale} lang={locale} closeMenuOnClick>
+            {name}
+          </Menu.RadioItem>
+        ))}
+      </Menu.RadioGroup>
     </>
   );
 }

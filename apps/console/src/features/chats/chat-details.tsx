@@ -6,6 +6,8 @@ import { useState, type SubmitEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { ConfirmDialog } from '../../dialogs/confirm-dialog.tsx';
+import { OneLine } from '../../i18n/one-line.tsx';
+import { fieldDirection } from '../../i18n/text-direction.ts';
 import { showError } from '../../notices/notices.ts';
 import { useMajlis } from '../../session/majlis.tsx';
 import { PeoplePicker } from '../people/people-picker.tsx';
@@ -67,7 +69,7 @@ function Rename({ chat }: { chat: Chat }) {
         flex={1}
         label={t('group.rename')}
         maxLength={200}
-        dir="auto"
+        dir={fieldDirection(title)}
         value={title}
         onChange={(event) => setTitle(event.currentTarget.value)}
       />
@@ -102,7 +104,7 @@ function Members({ chat, manages }: { chat: Chat; manages: boolean }) {
           <li key={member.user_id} className={classes.member}>
             <Person id={member.user_id} name={member.name} avatar={member.avatar} size={34} />
             <span className={classes.name}>
-              <bdi>{member.user_id === me.id ? `${member.name} (${t('chats.you')})` : member.name}</bdi>
+              <OneLine>{member.user_id === me.id ? `${member.name} (${t('chats.you')})` : member.name}</OneLine>
               {chat.type === 'group' && member.user_id === chat.created_by && (
                 <Text span size="xs" c="dimmed">
                   {t('group.creator')}

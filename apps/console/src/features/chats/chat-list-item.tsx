@@ -5,6 +5,7 @@ import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink } from 'react-router';
 import { useFormat } from '../../i18n/format.ts';
+import { OneLine } from '../../i18n/one-line.tsx';
 import { useMajlis } from '../../session/majlis.tsx';
 import { useStore } from '../../state/store.ts';
 import { ChatAvatar } from './chat-avatar.tsx';
@@ -26,9 +27,7 @@ export const ChatListItem = memo(function ChatListItem({ chat }: { chat: Chat })
       <ChatAvatar chat={chat} me={me.id} title={title} />
       <span className={classes.text}>
         <span className={classes.line}>
-          <span className={classes.title}>
-            <bdi>{title}</bdi>
-          </span>
+          <OneLine className={classes.title}>{title}</OneLine>
           {muted && <BellOff size={14} aria-label={t('chats.muted')} />}
           <time className={classes.time} dateTime={lastActivity(chat)}>
             {format.brief(lastActivity(chat))}
@@ -68,8 +67,12 @@ function Preview({ chat }: { chat: Chat }) {
     <span className={classes.preview}>
       {message && (
         <>
-          {sender && <bdi>{sender}: </bdi>}
-          <bdi>{summary(message)}</bdi>
+          {sender && (
+            <span className={classes.sender}>
+              <OneLine>{sender}</OneLine>:
+            </span>
+          )}
+          <OneLine className={classes.said}>{summary(message)}</OneLine>
         </>
       )}
     </span>

@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { Search, SquarePen } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { fieldDirection } from '../../i18n/text-direction.ts';
 import { describeError, showError } from '../../notices/notices.ts';
 import { ErrorNotice } from '../../notices/error-notice.tsx';
 import { useMajlis } from '../../session/majlis.tsx';
@@ -34,7 +35,7 @@ export function ChatList() {
         placeholder={t('chats.search')}
         leftSection={<Search size={16} aria-hidden="true" />}
         type="search"
-        dir="auto"
+        dir={fieldDirection(filter)}
         value={filter}
         onChange={(event) => setFilter(event.currentTarget.value)}
       />

@@ -4,6 +4,8 @@ import { ActionIcon, Text, Textarea, Tooltip } from '@mantine/core';
 import { Check, SendHorizontal, X } from 'lucide-react';
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { OneLine } from '../../i18n/one-line.tsx';
+import { fieldDirection } from '../../i18n/text-direction.ts';
 import { showError } from '../../notices/notices.ts';
 import { useMajlis } from '../../session/majlis.tsx';
 import classes from './composer.module.css';
@@ -132,7 +134,10 @@ function Field({ text, action, icon, task, focusOn, busy = false, onChange, onSu
   const sendable = text.trim() !== '' && tooLong <= 0 && !busy;
 
   useEffect(() => {
-    if (focusOn !== null) field.current?.focus();
+    if (focusOn === null) return;
+    field.current?.focus();
+    // A browser puts the cursor in front of a text that was there already.
+    field.current?.setSelectionRange(-1, -1);
   }, [focusOn]);
 
   function submit() {
@@ -170,7 +175,7 @@ function Field({ text, action, icon, task, focusOn, busy = false, onChange, onSu
           minRows={1}
           maxRows={8}
           radius="lg"
-          dir="auto"
+          dir={fieldDirection(text)}
           value={text}
           error={tooLong > 0 && t('composer.tooLong', { count: tooLong })}
           onChange={(event) => onChange(event.currentTarget.value)}
@@ -206,8 +211,8 @@ function Task({ kind, message, onCancel }: ComposerTask & { onCancel: () => void
         <Text size="xs" fw={600} c="var(--app-accent)">
           {kind === 'edit' ? t('composer.editing') : t('composer.replyTo', { name })}
         </Text>
-        <Text size="sm" c="dimmed" dir="auto" truncate>
-          {summary(message)}
+        <Text size="sm" c="dimmed" component="div">
+          <OneLine>{summary(message)}</OneLine>
         </Text>
       </div>
       <Tooltip label={t('composer.cancel')}>

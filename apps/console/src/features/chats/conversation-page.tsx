@@ -8,6 +8,7 @@ import { Link, useParams } from 'react-router';
 import { ConfirmDialog } from '../../dialogs/confirm-dialog.tsx';
 import { ErrorNotice } from '../../notices/error-notice.tsx';
 import { describeError, showError } from '../../notices/notices.ts';
+import { OneLine } from '../../i18n/one-line.tsx';
 import { useConnectionState, useMajlis } from '../../session/majlis.tsx';
 import { useStore } from '../../state/store.ts';
 import { ChatAvatar } from './chat-avatar.tsx';
@@ -105,7 +106,7 @@ function Header({ chat, title }: { chat: Chat; title: string }) {
       <ChatAvatar chat={chat} me={me.id} title={title} size={38} />
       <div className={classes.heading}>
         <h2 className={classes.title}>
-          <bdi>{title}</bdi>
+          <OneLine>{title}</OneLine>
         </h2>
         {chat.type === 'group' && <span className={classes.subtitle}>{t('chats.members', { count: chat.member_count })}</span>}
       </div>

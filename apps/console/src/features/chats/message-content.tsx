@@ -47,7 +47,7 @@ function Text({ content, metadata }: BodyProps) {
       </span>
       {file && (
         <Card icon={<FileText size={20} aria-hidden="true" />} href={file}>
-          {textOf(field(metadata['file'], 'name')) ?? t('message.file')}
+          <bdi>{textOf(field(metadata['file'], 'name')) ?? t('message.file')}</bdi>
         </Card>
       )}
     </>
@@ -100,8 +100,10 @@ function Location({ content, metadata }: BodyProps) {
       icon={<MapPin size={20} aria-hidden="true" />}
       href={`https://www.openstreetmap.org/?mlat=${place.replace(',', '&mlon=')}#map=16/${place.replace(',', '/')}`}
     >
-      {textOf(metadata['address']) ?? t('message.location')}
-      <small dir="ltr">{content}</small>
+      <bdi>{textOf(metadata['address']) ?? t('message.location')}</bdi>
+      <small>
+        <bdi>{content}</bdi>
+      </small>
     </Card>
   );
 }
@@ -110,7 +112,7 @@ function Profile({ content, metadata }: BodyProps) {
   const { t } = useTranslation();
   return (
     <Card icon={<UserRound size={20} aria-hidden="true" />}>
-      {textOf(metadata['name']) ?? content}
+      <bdi>{textOf(metadata['name']) ?? content}</bdi>
       <small>{t(metadata['is_master'] === true ? 'message.master' : 'message.profile')}</small>
     </Card>
   );
@@ -120,7 +122,7 @@ function Post({ metadata }: BodyProps) {
   const { t } = useTranslation();
   return (
     <Card icon={<Newspaper size={20} aria-hidden="true" />} href={httpUrl(metadata['media_url'])}>
-      {textOf(metadata['author_name']) ?? t('message.post')}
+      <bdi>{textOf(metadata['author_name']) ?? t('message.post')}</bdi>
       <small>{t('message.post')}</small>
     </Card>
   );
@@ -137,7 +139,7 @@ function Booking({ content, metadata }: BodyProps) {
   return (
     <>
       <Card icon={<CalendarClock size={20} aria-hidden="true" />}>
-        {textOf(metadata['service_name']) ?? t('message.booking')}
+        <bdi>{textOf(metadata['service_name']) ?? t('message.booking')}</bdi>
         <small>{facts.filter((fact) => fact !== undefined).join(' · ') || t('message.booking')}</small>
       </Card>
       <Text content={content} metadata={{}} />
@@ -149,9 +151,7 @@ function Card({ icon, href, children }: { icon: ReactNode; href?: string | undef
   const inside = (
     <>
       {icon}
-      <span className={classes.facts} dir="auto">
-        {children}
-      </span>
+      <span className={classes.facts}>{children}</span>
     </>
   );
   return href ? (

@@ -21,7 +21,7 @@ export function MessageMenu({ message, own, opened, onChange }: MessageMenuProps
   const actions = useRoomActions();
   const mine = (emoji: string) => message.reactions.some((reaction) => reaction.emoji === emoji && reaction.user_ids.includes(me.id));
   return (
-    <Menu opened={opened} onChange={onChange} position={own ? 'bottom-end' : 'bottom-start'} width={232}>
+    <Menu opened={opened} onChange={onChange} position={own ? 'bottom-end' : 'bottom-start'} width={232} alignItemsLabels="none">
       <Menu.Target>
         <ActionIcon className={classes.menu ?? ''} variant="subtle" color="gray" radius="xl" aria-label={t('message.actions')}>
           <Ellipsis size={18} aria-hidden="true" />
@@ -30,17 +30,17 @@ export function MessageMenu({ message, own, opened, onChange }: MessageMenuProps
       <Menu.Dropdown>
         <div className={classes.emojis} role="group">
           {emojis.map((emoji) => (
-            <Menu.Item
+            <Menu.CheckboxItem
               key={emoji}
               className={classes.emoji ?? ''}
-              role="menuitemcheckbox"
-              aria-checked={mine(emoji)}
               aria-label={t('message.react', { emoji })}
-              bg={mine(emoji) ? 'var(--app-selected)' : undefined}
-              onClick={() => actions.react(message, emoji, !mine(emoji))}
+              checked={mine(emoji)}
+              checkIcon={null}
+              closeMenuOnClick
+              onChange={(on) => actions.react(message, emoji, on)}
             >
               {emoji}
-            </Menu.Item>
+            </Menu.CheckboxItem>
           ))}
         </div>
         <Menu.Divider />

@@ -4,6 +4,7 @@ import { UnstyledButton } from '@mantine/core';
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format.ts';
+import { OneLine } from '../../i18n/one-line.tsx';
 import { useMajlis } from '../../session/majlis.tsx';
 import { Person } from '../people/person-avatar.tsx';
 import { useMessageSummary } from './chat-naming.ts';
@@ -63,11 +64,7 @@ export const MessageRow = memo(function MessageRow({ message, quoted, own, named
         </span>
       )}
       <div className={classes.column}>
-        {withName && first && (
-          <span className={classes.sender}>
-            <bdi>{message.sender_name}</bdi>
-          </span>
-        )}
+        {withName && first && <OneLine className={classes.sender}>{message.sender_name}</OneLine>}
         <div className={classes.line}>
           <div className={classes.bubble} data-deleted={deleted || undefined}>
             {quoted && <Quote message={quoted} />}
@@ -102,9 +99,7 @@ export function Quote({ message }: { message: Message | 'missing' }) {
       <b>
         <bdi>{message.sender_id === me.id ? t('chats.you') : message.sender_name}</bdi>
       </b>
-      <span className={classes.quoted} dir="auto">
-        {summary(message)}
-      </span>
+      <OneLine>{summary(message)}</OneLine>
     </UnstyledButton>
   );
 }

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import type { UserProfile } from '@majlis/client';
+import { fieldDirection } from '../../i18n/text-direction.ts';
 import { showError } from '../../notices/notices.ts';
 import { useMajlis } from '../../session/majlis.tsx';
 import { PeoplePicker } from '../people/people-picker.tsx';
@@ -53,7 +54,7 @@ function NewChatForm({ onDone }: { onDone: () => void }) {
           label={t('newChat.groupTitle')}
           placeholder={t('newChat.groupTitleHint')}
           maxLength={200}
-          dir="auto"
+          dir={fieldDirection(title)}
           value={title}
           onChange={(event) => setTitle(event.currentTarget.value)}
         />

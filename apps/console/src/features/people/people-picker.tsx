@@ -5,6 +5,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Check, Search } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { fieldDirection } from '../../i18n/text-direction.ts';
+import { OneLine } from '../../i18n/one-line.tsx';
 import { describeError } from '../../notices/notices.ts';
 import { useMajlis } from '../../session/majlis.tsx';
 import classes from './people-picker.module.css';
@@ -55,7 +57,7 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
         placeholder={t('newChat.findHint')}
         leftSection={<Search size={16} aria-hidden="true" />}
         rightSection={found.isFetching && <Loader size={14} aria-label={t('app.loading')} />}
-        dir="auto"
+        dir={fieldDirection(text)}
         data-autofocus
         value={text}
         onChange={(event) => setText(event.currentTarget.value)}
@@ -67,7 +69,7 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
               <UnstyledButton className={classes.person} aria-pressed={isChosen(person.id)} onClick={() => toggle(person)}>
                 <Person id={person.id} name={person.name} avatar={person.avatar} size={34} />
                 <span className={classes.name}>
-                  <bdi>{person.name}</bdi>
+                  <OneLine>{person.name}</OneLine>
                   <Text span size="xs" c="dimmed" dir="ltr" truncate>
                     {person.id}
                   </Text>

@@ -7,7 +7,8 @@ interface PersonProps {
   size?: number;
 }
 
-const colors = ['teal', 'indigo', 'grape', 'orange', 'cyan', 'pink', 'lime', 'blue'] as const;
+// Those whose letters can be read on their own light shade.
+const colors = ['teal', 'indigo', 'grape', 'cyan', 'pink', 'blue', 'violet'] as const;
 
 /** A face, or the first letters of the name on the colour that goes with the id. The name stands beside it, so it is silent. */
 export function Person({ id, name, avatar, size = 40 }: PersonProps) {

@@ -72,6 +72,7 @@ export function SignInPage() {
             name="password"
             autoComplete="current-password"
             size="md"
+            visibilityToggleButtonProps={{ 'aria-label': t('signIn.show') }}
             {...form.getInputProps('password')}
           />
           <Button type="submit" size="md" loading={form.submitting}>

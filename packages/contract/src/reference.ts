@@ -145,7 +145,7 @@ function typeOf(schema: JsonSchema): TypeText {
   const alternatives = alternativesOf(schema);
   if (alternatives.length > 0) return alternatives.flatMap((one, i) => (i === 0 ? typeOf(one) : [' | ', ...typeOf(one)]));
   if (schema.allOf) return ['object'];
-  if (schema.type === 'array') return [...typeOf(isSchema(schema.items) ? (schema.items as JsonSchema) : {}), '[]'];
+  if (schema.type === 'array') return [...typeOf(isSchema(schema.items) ? schema.items : {}), '[]'];
   if (schema.type === 'object' && isMap(schema)) return ['map of ', ...typeOf(schema.additionalProperties)];
   return [schema.format ?? [schema.type ?? 'any'].flat().join(' | ')];
 }
@@ -173,7 +173,7 @@ function fieldsOf(schema: JsonSchema, prefix: string, optional: boolean): Field[
     ...own,
     ...schemaList(schema.allOf).flatMap((part) => fieldsOf(part, prefix, optional)),
     ...alternatives.flatMap((one) => fieldsOf(one, prefix, optional || alternatives.length > 1)),
-    ...(isSchema(schema.items) ? fieldsOf(schema.items as JsonSchema, `${prefix}[]`, false) : []),
+    ...(isSchema(schema.items) ? fieldsOf(schema.items, `${prefix}[]`, false) : []),
     ...(isMap(schema) ? fieldsOf(schema.additionalProperties, prefix === '' ? '*' : `${prefix}.*`, false) : []),
   ];
 }

@@ -6,6 +6,7 @@ import { asyncApiDocument } from '../src/asyncapi.ts';
 import { namespaces } from '../src/surfaces.ts';
 import * as v2 from '../src/v2/index.ts';
 
+// oxlint-disable-next-line typescript/no-explicit-any -- a document is looked into at many places
 type Json = Record<string, any>;
 const document = asyncApiDocument();
 const specification: Json = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json');
@@ -14,7 +15,7 @@ const at = (reference: string): Json => {
   const found = reference
     .slice(2)
     .split('/')
-    .reduce((value: any, key) => value?.[key], document as Json);
+    .reduce((value: Json | undefined, key) => value?.[key] as Json | undefined, document);
   if (found === undefined) throw new Error(`${reference} leads nowhere`);
   return found;
 };
@@ -22,12 +23,14 @@ const at = (reference: string): Json => {
 function validatorOf(schema: Json) {
   const ajv = new Ajv({ strict: false });
   addFormats.default(ajv);
-  ajv.addSchema({ ...document, $id: 'majlis:asyncapi' } as Json);
+  ajv.addSchema({ ...document, $id: 'majlis:asyncapi' });
   return ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"majlis:asyncapi#/')));
 }
 
 const operationsOf = (channel: string, action: string) =>
-  Object.values<Json>(document.operations).filter((operation) => operation.action === action && operation.channel.$ref === `#/channels/${channel}`);
+  Object.values<Json>(document.operations).filter(
+    (operation) => operation.action === action && operation.channel.$ref === `#/channels/${channel}`,
+  );
 
 describe('the AsyncAPI document', () => {
   it('is valid AsyncAPI 3.0', () => {
@@ -42,13 +45,24 @@ describe('the AsyncAPI document', () => {
     JSON.stringify(document, (key, value) => (key === '$ref' ? at(value) && value : value));
   });
 
-  it.each(namespaces.map((namespace) => [namespace.name, namespace] as const))('%s: every event is there, each with its schema', (name, namespace) => {
-    const [channel, { messages }] = Object.entries(document.channels).find(([, { address }]) => address === name)!;
-    const names = (action: string) => operationsOf(channel, action).map(({ messages: [message] }) => at(message.$ref).name);
-    expect(names('receive').toSorted()).toEqual(Object.values(namespace.receives).map((event) => event.name).toSorted());
-    expect(names('send').toSorted()).toEqual(Object.values(namespace.sends).map((event) => event.name).toSorted());
-    for (const { payload } of Object.values<Json>(messages)) validatorOf(payload);
-  });
+  it.each(namespaces.map((namespace) => [namespace.name, namespace] as const))(
+    '%s: every event is there, each with its schema',
+    (name, namespace) => {
+      const [channel, { messages }] = Object.entries(document.channels).find(([, { address }]) => address === name)!;
+      const names = (action: string) => operationsOf(channel, action).map(({ messages: [message] }) => at(message.$ref).name);
+      expect(names('receive').toSorted()).toEqual(
+        Object.values(namespace.receives)
+          .map((event) => event.name)
+          .toSorted(),
+      );
+      expect(names('send').toSorted()).toEqual(
+        Object.values(namespace.sends)
+          .map((event) => event.name)
+          .toSorted(),
+      );
+      for (const { payload } of Object.values<Json>(messages)) validatorOf(payload);
+    },
+  );
 
   it('"No inbound event with a callback is ever left unanswered": each has its acknowledgement or a refusal as reply', () => {
     for (const operation of operationsOf('root', 'receive')) expect(operation.reply.messages).toHaveLength(2);
@@ -56,7 +70,9 @@ describe('the AsyncAPI document', () => {
     const [sent, refused] = reply.messages.map(({ $ref }: Json) => validatorOf(at($ref).payload));
     expect(sent({ status: 'sent', message_id: crypto.randomUUID(), created_at: '2026-01-01T00:00:00.000Z', seq: 1 })).toBe(true);
     expect(sent({ status: 'sent' })).toBe(false);
-    expect(refused({ status: 'error', error: { code: 'FORBIDDEN', message: 'Access denied', timestamp: '2026-01-01T00:00:00.000Z' } })).toBe(true);
+    expect(
+      refused({ status: 'error', error: { code: 'FORBIDDEN', message: 'Access denied', timestamp: '2026-01-01T00:00:00.000Z' } }),
+    ).toBe(true);
     expect(refused({ status: 'error', error: { code: 'OTHER' } })).toBe(false);
   });
 
@@ -67,6 +83,8 @@ describe('the AsyncAPI document', () => {
   });
 
   it('names the server that it is asked to name', () => {
-    expect(asyncApiDocument({ serverUrl: 'https://chat.example' }).servers).toMatchObject({ socketio: { host: 'chat.example', protocol: 'wss' } });
+    expect(asyncApiDocument({ serverUrl: 'https://chat.example' }).servers).toMatchObject({
+      socketio: { host: 'chat.example', protocol: 'wss' },
+    });
   });
 });

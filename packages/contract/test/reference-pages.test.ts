@@ -17,7 +17,9 @@ describe('the reference pages', () => {
   });
 
   it('docs/protocol.md has every event and every route, and no other', () => {
-    const events = namespaces.flatMap(({ receives, sends }) => [...Object.values(receives), ...Object.values(sends)].map(({ name }) => name));
+    const events = namespaces.flatMap(({ receives, sends }) =>
+      [...Object.values(receives), ...Object.values(sends)].map(({ name }) => name),
+    );
     const expected = [...events, ...routes.map(({ method, path }) => `${method} ${path}`)].map((name) => `\`${name}\``);
     expect(headings(page('protocol.md'), 4).toSorted()).toEqual(expected.toSorted());
   });

@@ -1,8 +1,8 @@
 // `npm start`: builds what is not built or older than its sources, then becomes the server. Plain JavaScript without a
 // dependency, because it runs before anything is built, and under whatever Node the machine has.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR = 24;
@@ -11,7 +11,7 @@ const at = (path) => join(root, path);
 
 const builds = [
   {
-    output: 'apps/server/dist/.tsbuildinfo',
+    output: 'apps/server/dist/main.js',
     sources: [
       'apps/server/src',
       'apps/server/tsconfig.json',
@@ -19,8 +19,8 @@ const builds = [
       'packages/contract/tsconfig.json',
       'tsconfig.base.json',
     ],
-    command: [at('node_modules/typescript/bin/tsc'), '-b', 'apps/server'],
-    cwd: '.',
+    command: [at('node_modules/typescript/bin/tsc'), '-b'],
+    cwd: 'apps/server',
   },
   {
     output: 'apps/console/dist/index.html',
@@ -39,18 +39,23 @@ function changedAt(path) {
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => changedAt(join(path, name))));
 }
 
-function isStale({ output, sources }) {
-  if (!existsSync(at(output))) return true;
-  const builtAt = statSync(at(output)).mtimeMs;
-  return [...sources, 'package-lock.json'].some((path) => changedAt(at(path)) > builtAt);
+/** Touched where a build succeeded; the tools leave their files behind where it did not. `npm ci` removes it. */
+const stampOf = ({ cwd }) => at(join('node_modules/.cache/built', cwd));
+
+function isStale(build) {
+  if (![at(build.output), stampOf(build)].every((path) => existsSync(path))) return true;
+  const builtAt = statSync(stampOf(build)).mtimeMs;
+  return [...build.sources, 'package-lock.json'].some((path) => changedAt(at(path)) > builtAt);
 }
 
-function build({ command, cwd, output }) {
+function run(build) {
   const startedAt = new Date();
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: at(cwd), encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, build.command, { cwd: at(build.cwd), encoding: 'utf8' });
   if (status !== 0) fail(`The build failed:\n${stdout}${stderr}`);
-  // The compiler leaves its file alone where a change made no difference. The time of the start, so that a change meanwhile counts.
-  utimesSync(at(output), startedAt, startedAt);
+  mkdirSync(dirname(stampOf(build)), { recursive: true });
+  writeFileSync(stampOf(build), '');
+  // The time of the start, so that a change meanwhile counts.
+  utimesSync(stampOf(build), startedAt, startedAt);
 }
 
 function fail(line) {
@@ -78,6 +83,6 @@ if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR) {
 } else {
   const stale = builds.filter(isStale);
   if (stale.length > 0) process.stderr.write('Building…\n');
-  stale.forEach(build);
+  stale.forEach(run);
   await import('../apps/server/dist/main.js');
 }

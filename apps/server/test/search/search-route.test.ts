@@ -67,11 +67,19 @@ describe('GET /api/v2/search/messages', () => {
   test('questions that are none are refused, hostile ones are only words', async () => {
     const user = await newUser();
     await newChat(user);
-    for (const query of [{}, { q: '' }, { q: 'x'.repeat(201) }, { q: 'a', limit: '0' }, { q: 'a', limit: String(LIMITS.pageMax + 1) }, { q: 'a\0b' }]) {
+    for (const query of [
+      {},
+      { q: '' },
+      { q: 'x'.repeat(201) },
+      { q: 'a', limit: '0' },
+      { q: 'a', limit: String(LIMITS.pageMax + 1) },
+      { q: 'a\0b' },
+    ]) {
       const { status, body } = await search(user, query as Record<string, string>);
       expect([status, body.code], JSON.stringify(query)).toEqual([400, 'INVALID_DATA']);
     }
-    for (const q of ['"', `' OR 1=1 --`, 'a* NEAR("b")', ':*', '-', 'a:b', '\\']) expect((await search(user, { q })).body, q).toEqual({ data: [], next_cursor: null });
+    for (const q of ['"', `' OR 1=1 --`, 'a* NEAR("b")', ':*', '-', 'a:b', '\\'])
+      expect((await search(user, { q })).body, q).toEqual({ data: [], next_cursor: null });
     expect((await server.api('GET', `${SEARCH}?q=a`)).status).toBe(401);
     expect((await search(user, { q: 'a', chat_id: 'none' })).body.code).toBe('CHAT_NOT_FOUND');
   });

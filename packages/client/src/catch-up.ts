@@ -16,6 +16,8 @@ interface CatchUpOptions {
   onReset: (stream: string) => void;
   /** Everything that was missed has been handed on. */
   onSynced: () => void;
+  /** The server did not answer as it should; it is asked again. */
+  onError: (error: MajlisError) => void;
   backoff: BackoffOptions;
 }
 
@@ -60,7 +62,7 @@ export class CatchUp {
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    const { sync, backoff: waits, onSynced } = this.#options;
+    const { sync, backoff: waits, onSynced, onError } = this.#options;
     let attempt = 0;
     let discovered = false;
     const connection = this.#connection;
@@ -78,8 +80,9 @@ export class CatchUp {
         attempt = 0;
       } catch (error) {
         if (connection !== this.#connection) return;
-        const asksToWait = error instanceof MajlisError ? retryAfterMs(error) : undefined;
-        await new Promise((resolve) => setTimeout(resolve, asksToWait ?? backoff(attempt++, waits)));
+        const failure = error instanceof MajlisError ? error : new MajlisError('NETWORK', String(error));
+        onError(failure);
+        await new Promise((resolve) => setTimeout(resolve, retryAfterMs(failure) ?? backoff(attempt++, waits)));
         if (connection !== this.#connection) return;
       }
     }

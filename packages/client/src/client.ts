@@ -35,7 +35,7 @@ export interface ClientEvents extends ServerEvents {
   receipts: { chat_id: string; receipts: Receipts };
   /** A message was queued, sent, or refused for good. */
   outbox: OutboxChange;
-  /** The server complains about the connection, and not about a request: those reject their promise. */
+  /** Something went wrong that no call can reject with: the server complains about the connection, or a catch-up failed and is tried again. */
   error: MajlisError;
 }
 
@@ -81,6 +81,7 @@ export class MajlisClient {
       onReceipts: (stream, receipts) => this.#emitter.emit('receipts', { chat_id: stream.slice('chat:'.length), receipts }),
       onReset: (stream) => this.#emitter.emit('reset', { stream }),
       onSynced: () => this.#emitter.emit('synced', { user_id: this.userId ?? '' }),
+      onError: (error) => this.#emitter.emit('error', error),
       backoff: options.backoff,
     });
     this.#outbox = new Outbox({

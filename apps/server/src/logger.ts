@@ -22,7 +22,16 @@ const WRITE_EVERY_MS = 100;
  * @param to where the lines go; stdout by default
  */
 export function createLogger(level: string, to: DestinationStream = stdout()): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) }, redact: { paths: REDACTED } }, to);
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: REDACTED },
+    },
+    to,
+  );
 }
 
 const stdout = () => destination({ dest: 1, sync: false, minLength: WRITE_FROM_BYTES, periodicFlush: WRITE_EVERY_MS });

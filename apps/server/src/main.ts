@@ -33,7 +33,9 @@ async function start(settings: Settings): Promise<void> {
   } catch (error) {
     await server.close();
     throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-      ? new SettingsError(`PORT is ${settings.PORT}, which another process listens on; it must be a free port, for example ${settings.PORT + 1}`)
+      ? new SettingsError(
+          `PORT is ${settings.PORT}, which another process listens on; it must be a free port, for example ${settings.PORT + 1}`,
+        )
       : error;
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(server, signal));
@@ -41,7 +43,8 @@ async function start(settings: Settings): Promise<void> {
   process.stdout.write(`Majlis listens on ${url}\n`);
 }
 
-async function end({ close, logger }: App, signal: string): Promise<void> {
+async function end(server: App, signal: string): Promise<void> {
+  const { logger } = server;
   logger.info({ signal }, 'Draining');
   const exit = () => process.exit(0);
   setTimeout(() => {
@@ -49,7 +52,7 @@ async function end({ close, logger }: App, signal: string): Promise<void> {
     exit();
   }, EXIT_AFTER_MS).unref();
   try {
-    await close();
+    await server.close();
     logger.info('Drained');
   } catch (err) {
     logger.error({ err }, 'Draining failed');

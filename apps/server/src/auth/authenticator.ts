@@ -59,7 +59,9 @@ export class Authenticator {
     const key = JSON.stringify([userId, change]);
     let provisioning = this.#provisioning.get(key);
     if (!provisioning) {
-      provisioning = this.#users.save(userId, { ...change, name: change.name ?? known?.name ?? userId }).finally(() => this.#provisioning.delete(key));
+      provisioning = this.#users
+        .save(userId, { ...change, name: change.name ?? known?.name ?? userId })
+        .finally(() => this.#provisioning.delete(key));
       this.#provisioning.set(key, provisioning);
     }
     return provisioning;

@@ -24,6 +24,8 @@ export function provisionedChange(
   const { name, avatar, role } = CLAIMS.parse(claims);
   const change: UserChange = { name, avatar, role: trustRole ? role : undefined };
   if (!existing) return change;
-  const differs = (Object.keys(change) as ('name' | 'avatar' | 'role')[]).some((key) => change[key] !== undefined && change[key] !== existing[key]);
+  const differs = (Object.keys(change) as ('name' | 'avatar' | 'role')[]).some(
+    (key) => change[key] !== undefined && change[key] !== existing[key],
+  );
   return differs ? change : undefined;
 }

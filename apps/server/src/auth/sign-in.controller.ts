@@ -35,7 +35,10 @@ export class SignInController {
   }
 
   @Endpoint(routes.refresh)
-  async refresh(@Input() { body }: InputOf<typeof routes.refresh>, @Req() { raw }: FastifyRequest): Promise<AnswerOf<typeof routes.refresh>> {
+  async refresh(
+    @Input() { body }: InputOf<typeof routes.refresh>,
+    @Req() { raw }: FastifyRequest,
+  ): Promise<AnswerOf<typeof routes.refresh>> {
     return toSession(await this.#signIn.refresh(body.refresh_token, this.#addresses.of(raw)));
   }
 

@@ -74,7 +74,13 @@ export class Tokens {
       if (!key) throw new AuthenticationRefused('invalid');
       return key(header, jws);
     };
-    const options = { issuer: this.#issuer, audience: this.#audience, algorithms: [...this.#keys.keys()], requiredClaims: ['exp'], clockTolerance: LEEWAY_S };
+    const options = {
+      issuer: this.#issuer,
+      audience: this.#audience,
+      algorithms: [...this.#keys.keys()],
+      requiredClaims: ['exp'],
+      clockTolerance: LEEWAY_S,
+    };
     try {
       return verifiedOf((await jwtVerify(token, getKey, options)).payload, digest);
     } catch (error) {

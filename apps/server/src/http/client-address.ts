@@ -30,7 +30,7 @@ export function trustOf(proxies: Settings['TRUST_PROXY']): Trust {
  */
 export function clientAddress(remote: string | undefined, forwarded: string | string[] | undefined, trust: Trust): string {
   let address = plain(remote ?? '');
-  const hops = forwarded === undefined ? [] : String(forwarded).split(',').reverse();
+  const hops = forwarded === undefined ? [] : String(forwarded).split(',').toReversed();
   for (let hop = 0; hop < hops.length && trust(address, hop); hop++) {
     const next = plain(hops[hop]!.trim());
     if (isIP(next) === 0) break;

@@ -1,5 +1,13 @@
 /** A controller's method is a route of the contract: its method, path, status, access and schemas come from the declaration. */
-import { HttpCode, RequestMapping, RequestMethod, SetMetadata, applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import {
+  HttpCode,
+  RequestMapping,
+  RequestMethod,
+  SetMetadata,
+  applyDecorators,
+  createParamDecorator,
+  type ExecutionContext,
+} from '@nestjs/common';
 import { payloadProblem, type Route } from '@majlis/contract';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -10,7 +18,11 @@ const ROUTE = Symbol('route');
 
 /** Makes a controller's method the handler of `route`. */
 export function Endpoint(route: Route): MethodDecorator {
-  return applyDecorators(RequestMapping({ path: route.path, method: RequestMethod[route.method] }), HttpCode(route.status), SetMetadata(ROUTE, route));
+  return applyDecorators(
+    RequestMapping({ path: route.path, method: RequestMethod[route.method] }),
+    HttpCode(route.status),
+    SetMetadata(ROUTE, route),
+  );
 }
 
 /** The route of the contract that the current request was matched to; undefined for what is none. */
@@ -36,6 +48,7 @@ function read(schema: z.ZodType | undefined, value: unknown): unknown {
 
 // A repeated parameter comes as an array, which a schema that coerces could take for a number.
 function once(schema: z.ZodType | undefined, query: unknown): unknown {
-  if (schema) for (const [key, value] of Object.entries(query as object)) if (Array.isArray(value)) throw invalid(key, 'must be given once');
+  if (schema)
+    for (const [key, value] of Object.entries(query as object)) if (Array.isArray(value)) throw invalid(key, 'must be given once');
   return query;
 }

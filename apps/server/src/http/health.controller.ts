@@ -6,12 +6,26 @@ import { Readiness } from './readiness.ts';
 
 const healthRoutes = {
   live: route({
-    method: 'GET', path: '/health/live', summary: 'The process answers.', tag: 'Health', access: 'public', budget: 'light',
-    answer: z.object({ status: z.literal('live') }), status: 200, errors: [],
+    method: 'GET',
+    path: '/health/live',
+    summary: 'The process answers.',
+    tag: 'Health',
+    access: 'public',
+    budget: 'light',
+    answer: z.object({ status: z.literal('live') }),
+    status: 200,
+    errors: [],
   }),
   ready: route({
-    method: 'GET', path: '/health/ready', summary: 'The node takes connections: its store answers and it is not draining.', tag: 'Health', access: 'public',
-    budget: 'light', answer: z.object({ status: z.literal('ready') }), status: 200, errors: ['UNAVAILABLE'],
+    method: 'GET',
+    path: '/health/ready',
+    summary: 'The node takes connections: its store answers and it is not draining.',
+    tag: 'Health',
+    access: 'public',
+    budget: 'light',
+    answer: z.object({ status: z.literal('ready') }),
+    status: 200,
+    errors: ['UNAVAILABLE'],
   }),
 } as const;
 

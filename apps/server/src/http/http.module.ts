@@ -13,7 +13,13 @@ export class HttpModule {
   static with(entry: HttpEntry): DynamicModule {
     return {
       module: HttpModule,
-      providers: [{ provide: HttpEntry, useValue: entry }, Drain, Readiness, ClientAddresses, { provide: APP_FILTER, useClass: ProblemFilter }],
+      providers: [
+        { provide: HttpEntry, useValue: entry },
+        Drain,
+        Readiness,
+        ClientAddresses,
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
       controllers: [HealthController],
       exports: [HttpEntry, Drain, ClientAddresses],
     };

@@ -11,6 +11,6 @@ export function acceptJsonBodies(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
     if (body === '') return done(null, undefined);
-    parse(request, body, (error, value) => done(error && invalid('payload', 'is not valid JSON'), value));
+    void parse(request, body, (error, value) => done(error && invalid('payload', 'is not valid JSON'), value));
   });
 }

@@ -26,7 +26,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const failure = failureOfRequest(error);
-    if (failure.code === 'SOCKET_ERROR') this.#logger.error({ err: error, method: request.method, route: request.routeOptions?.url }, 'Request failed');
+    if (failure.code === 'SOCKET_ERROR')
+      this.#logger.error({ err: error, method: request.method, route: request.routeOptions?.url }, 'Request failed');
     if (reply.sent) return;
     const caller = callerOf(request);
     if (caller) this.#countRefusal(caller, failure);
@@ -63,8 +64,6 @@ export function send(reply: FastifyReply, failure: Failure, locale: Locale): Fas
 /** What the framework refuses by itself, in the contract's words, by its HTTP status. */
 const REFUSALS: Readonly<Record<number, () => Failure>> = {
   404: () => new Failure('NOT_FOUND'),
-  // A path parameter longer than any id.
-  414: () => new Failure('NOT_FOUND'),
   413: () => new Failure('MESSAGE_TOO_LARGE', { field: 'payload', problem: 'is larger than 1 MiB' }),
   415: () => invalid('Content-Type', 'must be application/json'),
 };

@@ -7,7 +7,10 @@ import { RateLimiter } from './rate-limiter.ts';
 /** The limits that all surfaces share. */
 @Global()
 @Module({
-  providers: [{ provide: RateLimiter, inject: [SETTINGS], useFactory: (settings: Settings) => new RateLimiter(settings) }, FailedAuthLimiter],
+  providers: [
+    { provide: RateLimiter, inject: [SETTINGS], useFactory: (settings: Settings) => new RateLimiter(settings) },
+    FailedAuthLimiter,
+  ],
   exports: [RateLimiter, FailedAuthLimiter],
 })
 export class LimitsModule {}

@@ -11,7 +11,10 @@ function exchange(url: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(Number(port), hostname, () => socket.write(request));
-    socket.on('data', (chunk) => (answer += chunk)).on('close', () => resolve(answer)).on('error', reject);
+    socket
+      .on('data', (chunk) => (answer += chunk))
+      .on('close', () => resolve(answer))
+      .on('error', reject);
   });
 }
 
@@ -47,7 +50,10 @@ describe('the process', () => {
 
   test('SIGINT ends it with exit code 0, although a client never finishes its request', async () => {
     server = await spawnServer();
-    const hanging = exchange(server.url, 'POST /api/v2/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{').catch(() => '');
+    const hanging = exchange(
+      server.url,
+      'POST /api/v2/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+    ).catch(() => '');
     await server.api('GET', '/health/live');
     expect(await server.kill('SIGINT')).toBe(0);
     await hanging;

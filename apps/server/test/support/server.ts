@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp, type App } from '../../src/app.ts';
 import { loadSettings, type Settings } from '../../src/config/settings.ts';
+import { POSTGRES_SERVER, temporaryDatabase } from './engines.ts';
 
 export const JWT_SECRET = 'a secret that only the tests know, 32 bytes and more';
 export const API_KEY = 'an-api-key-of-the-tests';
@@ -79,7 +80,10 @@ export interface SpawnedServer extends Api {
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** A JWT as a customer's backend makes it. */
-export function signToken(claims: Record<string, unknown>, { secret = JWT_SECRET, header = {} as Record<string, unknown> } = {}): string {
+export function signToken(
+  claims: Record<string, unknown>,
+  { secret = JWT_SECRET, header = {} }: { secret?: string; header?: Record<string, unknown> } = {},
+): string {
   const content = `${base64url({ alg: 'HS256', typ: 'JWT', ...header })}.${base64url(claims)}`;
   return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
 }
@@ -89,7 +93,11 @@ function apiOf(url: string): Api {
     const now = Math.floor(Date.now() / 1000);
     return signToken({ sub: userId, iat: now, exp: now + 3600, ...claims });
   };
-  const api: Api['api'] = async (method, path, { as, bearer = as === undefined ? undefined : token(as), key, onBehalfOf, body, headers } = {}) => {
+  const api: Api['api'] = async (
+    method,
+    path,
+    { as, bearer = as === undefined ? undefined : token(as), key, onBehalfOf, body, headers } = {},
+  ) => {
     const response = await fetch(url + path, {
       method,
       headers: {
@@ -99,7 +107,7 @@ function apiOf(url: string): Api {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
@@ -121,7 +129,16 @@ type Environment = Partial<Record<string, string>>;
 function environmentOf(overrides: Environment, level: string) {
   const own = overrides['DATA_DIR'] === undefined;
   const dataDir = overrides['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'majlis-test-'));
-  const env: Environment = { HOST: '127.0.0.1', PORT: '0', DEMO_DATA: 'false', LOG_LEVEL: level, JWT_SECRET, API_KEYS: API_KEY, ...overrides, DATA_DIR: dataDir };
+  const env: Environment = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DEMO_DATA: 'false',
+    LOG_LEVEL: level,
+    JWT_SECRET,
+    API_KEYS: API_KEY,
+    ...overrides,
+    DATA_DIR: dataDir,
+  };
   return { env, dataDir, clean: () => own && rmSync(dataDir, { recursive: true, force: true }) };
 }
 
@@ -147,13 +164,35 @@ export async function startServer(overrides: Environment = {}): Promise<TestServ
   };
 }
 
+/** The engines that a server runs on; what behaves alike on all of them is tested on all of them. */
+export const SERVER_ENGINES = [
+  { name: 'SQLite', missing: false, start: startServer },
+  { name: 'PostgreSQL', missing: POSTGRES_SERVER === undefined, start: startOnPostgres },
+] as const;
+
+async function startOnPostgres(overrides: Environment = {}): Promise<TestServer> {
+  const database = await temporaryDatabase(POSTGRES_SERVER!);
+  const server = await startServer({ ...overrides, DATABASE_URL: database.url });
+  return {
+    ...server,
+    async stop() {
+      await server.stop();
+      await database.drop();
+    },
+  };
+}
+
 const MAIN = join(import.meta.dirname, '../../dist/main.js');
 const LISTENING = /^Majlis listens on (\S+)$/m;
 
 /** Starts the built server as a process of its own. @throws what it wrote, where it does not come up */
 export async function spawnServer(overrides: Environment = {}): Promise<SpawnedServer> {
   const { env, dataDir, clean } = environmentOf(overrides, 'info');
-  const child = spawn(process.execPath, [MAIN], { cwd: dataDir, env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN], {
+    cwd: dataDir,
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {

@@ -5,7 +5,11 @@ const PREFIX = 'erasure:';
 
 /** Remembers that a user is being erased. */
 export async function addErasure(db: Database, userId: string): Promise<void> {
-  await db.insertInto('application_state').values({ key: PREFIX + userId, value: '' }).onConflict((conflict) => conflict.column('key').doNothing()).execute();
+  await db
+    .insertInto('application_state')
+    .values({ key: PREFIX + userId, value: '' })
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .execute();
 }
 
 /** The users whose erasure has not ended. */
@@ -16,5 +20,8 @@ export async function erasuresUnderWay(db: Database): Promise<string[]> {
 
 /** Nothing is left to erase of that user. */
 export async function removeErasure(db: Database, userId: string): Promise<void> {
-  await db.deleteFrom('application_state').where('key', '=', PREFIX + userId).execute();
+  await db
+    .deleteFrom('application_state')
+    .where('key', '=', PREFIX + userId)
+    .execute();
 }

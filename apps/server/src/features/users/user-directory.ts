@@ -87,7 +87,10 @@ export class UserDirectory {
 
   async #readPart(part: readonly Loading[]): Promise<void> {
     try {
-      const users = await findUsers(this.#storage.db, part.map(({ id }) => id));
+      const users = await findUsers(
+        this.#storage.db,
+        part.map(({ id }) => id),
+      );
       const found = new Map(users.map((user) => [user.id, user]));
       for (const loading of part) {
         const user = found.get(loading.id);

@@ -43,6 +43,10 @@ export class UsersController {
   }
 
   #profile({ user, lastSeen }: StoredProfile): v2.UserProfile {
-    return { ...toV2User(user), online: this.#presence.isOnline(user.id), last_seen: lastSeen === null ? null : new Date(lastSeen).toISOString() };
+    return {
+      ...toV2User(user),
+      online: this.#presence.isOnline(user.id),
+      last_seen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
+    };
   }
 }

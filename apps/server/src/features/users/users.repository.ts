@@ -107,7 +107,11 @@ export async function searchUsers(
   return rows.map((row) => ({ profile: toProfile(row), position: [row.rank, row.search_key, row.id] }));
 }
 
-function following(eb: ExpressionBuilder<Schema, 'users'>, rank: ReturnType<typeof sql<number>> | undefined, [afterRank, key, id]: ListPosition) {
+function following(
+  eb: ExpressionBuilder<Schema, 'users'>,
+  rank: ReturnType<typeof sql<number>> | undefined,
+  [afterRank, key, id]: ListPosition,
+) {
   const later = eb.or([eb('search_key', '>', key), eb.and([eb('search_key', '=', key), eb('id', '>', id)])]);
   return rank ? eb.or([eb(rank, '>', afterRank), eb.and([eb(rank, '=', afterRank), later])]) : later;
 }

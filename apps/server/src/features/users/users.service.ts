@@ -75,7 +75,11 @@ export class UsersService implements OnApplicationBootstrap {
   }
 
   /** A page of users, and where it ends if there is more. */
-  async search(query: string, after: ListPosition | undefined, limit: number): Promise<{ profiles: StoredProfile[]; end: ListPosition | undefined }> {
+  async search(
+    query: string,
+    after: ListPosition | undefined,
+    limit: number,
+  ): Promise<{ profiles: StoredProfile[]; end: ListPosition | undefined }> {
     const found = await searchUsers(this.#storage.db, { query, after, limit: limit + 1 });
     const page = found.slice(0, limit);
     return { profiles: page.map(({ profile }) => profile), end: found.length > limit ? page.at(-1)?.position : undefined };
@@ -101,7 +105,9 @@ export class UsersService implements OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     for (const id of await erasuresUnderWay(this.#storage.db)) {
-      this.#finishErasure(id).catch((err: unknown) => this.#logger.error({ err, userId: id }, 'An erasure cannot be finished; it is tried again at the next start'));
+      this.#finishErasure(id).catch((err: unknown) =>
+        this.#logger.error({ err, userId: id }, 'An erasure cannot be finished; it is tried again at the next start'),
+      );
     }
   }
 

@@ -3,7 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Schema } from './schema.ts';
-import { CommitUncertain, StoreUnavailable, TransactionConflict, type Bindable, type Database, type Storage, type WriteConnection } from './storage.ts';
+import {
+  CommitUncertain,
+  StoreUnavailable,
+  TransactionConflict,
+  type Bindable,
+  type Database,
+  type Storage,
+  type WriteConnection,
+} from './storage.ts';
 import { isUnavailable } from './unavailable.ts';
 
 /** What is used of a `pg.Pool`; the tests give PGlite this face. */
@@ -31,7 +39,7 @@ const SETTLE_POLL_MS = 250;
 
 // A node that falls silent in the middle of a transaction must not keep its locks. Said here and not when connecting, because
 // connection poolers keep no session settings. The id is what tells afterwards how a commit ended whose answer was lost.
-const BEGIN = 'begin; set local idle_in_transaction_session_timeout = 5000; select pg_current_xact_id()::text as id';
+const BEGIN = 'begin; set local idle_in_transaction_session_timeout = 10000; select pg_current_xact_id()::text as id';
 
 /** A client that is done with its connection when an answer does not come: whatever is sent later would wait behind that query. */
 class ImpatientClient extends pg.Client {
@@ -70,8 +78,8 @@ export function postgresPool(url: string, options: { max: number; timeouts: bool
 export function postgresPools(url: string): Pools {
   return {
     reads: postgresPool(url, { max: 10, timeouts: true }),
-    // One transaction at a time, and the next while a broken connection is being closed.
-    writes: postgresPool(url, { max: 2, timeouts: true }),
+    // The write queue has one transaction at a time, and so has what writes beside it.
+    writes: postgresPool(url, { max: 4, timeouts: true }),
     migrations: postgresPool(url, { max: 2, timeouts: false }),
   };
 }
@@ -109,7 +117,9 @@ class PostgresWriteConnection implements WriteConnection {
     return (await this.#run(statement, columnsOf(rows))).rowCount ?? 0;
   }
 
-  updateMany = this.insertMany;
+  async updateMany(statement: { name: string; postgres: string }, rows: readonly (readonly Bindable[])[]): Promise<number> {
+    return this.insertMany(statement, rows);
+  }
 
   async selectMany<Row>(statement: { name: string; postgres: string }, keys: readonly string[]): Promise<Row[]> {
     if (keys.length === 0) return [];

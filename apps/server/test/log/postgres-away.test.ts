@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi, type TestContext } from 'vitest';
 import { Follower } from '../../src/log/follower.ts';
 import type { LogEntry } from '../../src/log/log-entry.ts';
 import { readEntries } from '../../src/log/stream-log.repository.ts';
@@ -9,18 +9,32 @@ import { migrate } from '../../src/storage/migrate.ts';
 import { openPostgres, postgresPools } from '../../src/storage/postgres.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { POSTGRES_SERVER, temporaryDatabase } from '../support/engines.ts';
+import { startPostgres } from '../support/servers.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { upTo } from './commit-recorder.ts';
 
 const STREAM = 'chat:1';
 
-/** A node: storage through a proxy of its own, a write queue, a follower and what it announced. */
-interface Node {
+/** A write queue, a follower and what it announced. */
+function startNodeOn(storage: Storage) {
+  const follower = new Follower(async (stream, version, limit) =>
+    (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry),
+  );
+  const queue = new WriteQueue(storage, follower);
+  const announced: LogEntry[] = [];
+  follower.onEntry((entry) => announced.push(entry));
+  return {
+    queue,
+    announced,
+    write: (stream = STREAM) => queue.run([stream], async (tx) => tx.append(stream, 'changed', {})),
+    stop: () => follower.stop(),
+  };
+}
+
+/** The same with a storage and a proxy of its own. */
+interface Node extends ReturnType<typeof startNodeOn> {
   storage: Storage;
   proxy: TcpProxy;
-  queue: WriteQueue;
-  announced: LogEntry[];
-  write(stream?: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -30,18 +44,13 @@ async function startNode(url: string): Promise<Node> {
   const through = new URL(url);
   through.host = `127.0.0.1:${proxy.port}`;
   const storage = openPostgres(postgresPools(through.href));
-  const follower = new Follower(async (stream, version, limit) => (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry));
-  const queue = new WriteQueue(storage, follower);
-  const announced: LogEntry[] = [];
-  follower.onEntry((entry) => announced.push(entry));
+  const node = startNodeOn(storage);
   return {
+    ...node,
     storage,
     proxy,
-    queue,
-    announced,
-    write: (stream = STREAM) => queue.run([stream], async (tx) => tx.append(stream, 'changed', {})),
     async close() {
-      follower.stop();
+      node.stop();
       proxy.accept();
       proxy.thaw();
       await proxy.close();
@@ -54,38 +63,47 @@ const TOO_LATE = Symbol('no answer within 5 s');
 const within5s = <T>(promise: Promise<T>) => Promise.race([promise, delay(5_000, TOO_LATE)]);
 const UNAVAILABLE = { name: 'Failure', code: 'UNAVAILABLE' };
 
-describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
-  let direct: Storage;
-  let node: Node;
-  let database: Awaited<ReturnType<typeof temporaryDatabase>>;
-
-  beforeEach(async () => {
-    database = await temporaryDatabase(POSTGRES_SERVER!);
-    direct = openPostgres(postgresPools(database.url));
-    await migrate(direct);
-    node = await startNode(database.url);
-    expect(await node.write()).toBe(1);
-  });
-  afterEach(async () => {
+/** A node that has written version 1 of `STREAM`, and the database behind it. */
+async function startWorld(onTestFinished: TestContext['onTestFinished']) {
+  const database = await temporaryDatabase(POSTGRES_SERVER!);
+  const direct = openPostgres(postgresPools(database.url));
+  await migrate(direct);
+  const node = await startNode(database.url);
+  await node.write();
+  onTestFinished(async () => {
     await node.close();
     await direct.close();
     await database.drop();
   });
+  return {
+    url: database.url,
+    direct,
+    node,
+    log: async (stream = STREAM) => (await readEntries(direct.db, stream, 0, 10_000)).map(({ entry }) => entry.version),
+    versions: (stream = STREAM) => node.announced.filter((entry) => entry.stream === stream).map(({ version }) => version),
+    /** Writes until the store takes it again, and returns the version. */
+    resumes: () => vi.waitFor(() => node.write(), { timeout: 15_000, interval: 50 }),
+    terminateAll: () =>
+      sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`.execute(
+        direct.db,
+      ),
+  };
+}
 
-  const log = async (stream = STREAM) => (await readEntries(direct.db, stream, 0, 10_000)).map(({ entry }) => entry.version);
-  const terminateAll = () => sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`.execute(direct.db);
-  const versions = () => node.announced.map(({ version }) => version);
-  /** Writes until the store takes it again, and returns the version. */
-  const resumes = () => vi.waitFor(() => node.write(), { timeout: 15_000, interval: 50 });
-
-  test('connections that were terminated while idle: writing resumes by itself', async () => {
+// At once: nearly all of their time is waiting for time-outs.
+describe.skipIf(POSTGRES_SERVER === undefined).concurrent('PostgreSQL goes away', () => {
+  test('connections that were terminated while idle: writing resumes by itself', async ({ onTestFinished }) => {
+    const { node, log, resumes, terminateAll } = await startWorld(onTestFinished);
     await Promise.all(upTo(5).map(() => node.storage.db.selectFrom('streams').selectAll().execute()));
     await terminateAll();
     expect(await resumes()).toBe(2);
     expect(await log()).toEqual([1, 2]);
   });
 
-  test('a connection that is terminated in the middle of a transaction: UNAVAILABLE, nothing of it remains, the process lives', async () => {
+  test('a connection that is terminated in the middle of a transaction: UNAVAILABLE, nothing of it remains, the process lives', async ({
+    onTestFinished,
+  }) => {
+    const { node, log, versions, resumes, terminateAll } = await startWorld(onTestFinished);
     const reached = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     const batch = [
@@ -106,19 +124,25 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     expect(versions()).toEqual([1, 2]);
   });
 
-  test('a connection that is terminated while it reads: that read fails, the process lives', async () => {
+  test('a connection that is terminated while it reads: that read fails, the process lives', async ({ onTestFinished }) => {
+    const { direct, node, terminateAll } = await startWorld(onTestFinished);
     const reading = sql`select pg_sleep(30)`.execute(node.storage.db);
     reading.catch(() => undefined);
     await vi.waitFor(async () => {
-      const { rows } = await sql<{ n: number }>`select count(*)::int as n from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid() and datname = current_database()`.execute(direct.db);
+      const { rows } = await sql<{
+        n: number;
+      }>`select count(*)::int as n from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid() and datname = current_database()`.execute(
+        direct.db,
+      );
       expect(rows[0]!.n).toBe(1);
     });
     await terminateAll();
-    await expect(reading).rejects.toThrow();
+    await expect(reading).rejects.toThrow(/terminat/);
     await vi.waitFor(() => node.storage.check());
   });
 
-  test('"UNAVAILABLE (the store cannot take writes now; answered within 5 s)": it refuses connections', async () => {
+  test('"UNAVAILABLE (the store cannot take writes now; answered within 5 s)": it refuses connections', async ({ onTestFinished }) => {
+    const { node, log, resumes } = await startWorld(onTestFinished);
     node.proxy.refuse();
     for (const write of [node.write(), node.write('chat:2')]) await expect(within5s(write)).rejects.toMatchObject(UNAVAILABLE);
     await expect(node.storage.check()).rejects.toMatchObject({ name: 'StoreUnavailable' });
@@ -128,7 +152,10 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     expect(await log()).toEqual([1, 2]);
   });
 
-  test('"UNAVAILABLE (…; answered within 5 s)": it is silent; what was refused does not happen later, and writing resumes by itself', async () => {
+  test('"UNAVAILABLE (…; answered within 5 s)": it is silent; what was refused does not happen later, and writing resumes by itself', async ({
+    onTestFinished,
+  }) => {
+    const { node, log, versions, resumes } = await startWorld(onTestFinished);
     node.proxy.freeze();
     const writes: Promise<number>[] = [];
     // Some in the batch that hangs, some that wait behind it.
@@ -146,16 +173,24 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     expect(versions()).toEqual([1, 2]);
   });
 
-  test('connections that will be silent for ever are left behind, however many the pool has', { timeout: 40_000 }, async () => {
-    await Promise.all(upTo(9).map(() => node.storage.db.selectFrom('streams').selectAll().execute()));
-    node.proxy.forsake();
-    await expect(within5s(node.write())).rejects.toMatchObject(UNAVAILABLE);
-    // Not one time-out for each of the pool's connections.
-    expect(await within5s(resumes())).toBe(2);
-    expect(await log()).toEqual([1, 2]);
-  });
+  test(
+    'connections that will be silent for ever are left behind, however many the pool has',
+    { timeout: 40_000 },
+    async ({ onTestFinished }) => {
+      const { node, log, resumes } = await startWorld(onTestFinished);
+      await Promise.all(upTo(9).map(() => node.storage.db.selectFrom('streams').selectAll().execute()));
+      node.proxy.forsake();
+      await expect(within5s(node.write())).rejects.toMatchObject(UNAVAILABLE);
+      // Not one time-out for each of the pool's connections.
+      expect(await within5s(resumes())).toBe(2);
+      expect(await log()).toEqual([1, 2]);
+    },
+  );
 
-  test('a read whose answer never comes takes its connection with it: the next reads are not queued behind it', async () => {
+  test('a read whose answer never comes takes its connection with it: the next reads are not queued behind it', async ({
+    onTestFinished,
+  }) => {
+    const { node } = await startWorld(onTestFinished);
     const read = () => node.storage.db.selectFrom('streams').selectAll().execute();
     const all = () => Promise.allSettled(upTo(10).map(() => within5s(read())));
     await all();
@@ -164,7 +199,8 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     expect((await all()).map(({ status }) => status)).toEqual(upTo(10).map(() => 'fulfilled'));
   });
 
-  test('a commit whose answer is lost: nobody is told that it worked, and the follower announces it', async () => {
+  test('a commit whose answer is lost: nobody is told that it worked, and the follower announces it', async ({ onTestFinished }) => {
+    const { node, log, versions } = await startWorld(onTestFinished);
     node.proxy.loseAnswerTo('commit');
     await expect(within5s(node.write())).rejects.toMatchObject(UNAVAILABLE);
     expect(await log()).toEqual([1, 2]);
@@ -173,21 +209,25 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     expect(versions()).toEqual([1, 2, 3]);
   });
 
-  test.for([STREAM, 'chat:new'])('a commit that the database gets to late, in %s: the follower announces it then', async (stream) => {
-    const version = stream === STREAM ? 2 : 1;
-    const announced = () => node.announced.filter((entry) => entry.stream === stream).map((entry) => entry.version);
-    const letThrough = node.proxy.delay('commit');
-    await expect(within5s(node.write(stream))).rejects.toMatchObject(UNAVAILABLE);
-    // By now the follower has had all the time to look, and there was nothing to see.
-    await node.write('chat:barrier');
-    expect(await log(stream)).toEqual(upTo(version - 1));
-    letThrough();
-    await vi.waitFor(() => expect(announced()).toEqual(upTo(version)), 5_000);
-    expect(await node.write(stream)).toBe(version + 1);
-    expect(announced()).toEqual(upTo(version + 1));
-  });
+  test.for([STREAM, 'chat:new'])(
+    'a commit that the database gets to late, in %s: the follower announces it then',
+    async (stream, { onTestFinished }) => {
+      const { node, log, versions } = await startWorld(onTestFinished);
+      const version = stream === STREAM ? 2 : 1;
+      const letThrough = node.proxy.delay('commit');
+      await expect(within5s(node.write(stream))).rejects.toMatchObject(UNAVAILABLE);
+      // By now the follower has had all the time to look, and there was nothing to see.
+      await node.write('chat:barrier');
+      expect(await log(stream)).toEqual(upTo(version - 1));
+      letThrough();
+      await vi.waitFor(() => expect(versions(stream)).toEqual(upTo(version)), 5_000);
+      expect(await node.write(stream)).toBe(version + 1);
+      expect(versions(stream)).toEqual(upTo(version + 1));
+    },
+  );
 
-  test('a commit that the database never gets: its version goes to the next write', async () => {
+  test('a commit that the database never gets: its version goes to the next write', async ({ onTestFinished }) => {
+    const { node, log, versions, resumes, terminateAll } = await startWorld(onTestFinished);
     const letThrough = node.proxy.delay('commit');
     await expect(within5s(node.write())).rejects.toMatchObject(UNAVAILABLE);
     await terminateAll();
@@ -197,7 +237,8 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     expect(versions()).toEqual([1, 2]);
   });
 
-  test('a node that falls silent in the middle of a transaction does not keep the others from writing', async () => {
+  test('a node that falls silent in the middle of a transaction does not keep the others from writing', async ({ onTestFinished }) => {
+    const { url, node, log } = await startWorld(onTestFinished);
     const reached = Promise.withResolvers<void>();
     const over = Promise.withResolvers<void>();
     const silent = node.queue.run([STREAM], async (tx) => {
@@ -208,7 +249,7 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
     });
     silent.catch(() => undefined);
     await reached.promise;
-    const other = await startNode(database.url);
+    const other = await startNode(url);
     try {
       // It may have to wait once, and is answered meanwhile.
       expect(await within5s(vi.waitFor(() => other.write('chat:2')))).toBe(1);
@@ -221,4 +262,65 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL goes away', () => {
       await other.close();
     }
   });
+});
+
+describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL crashes and comes back while many write', () => {
+  test(
+    'every acknowledged write is there, nothing has a gap, and all of it was announced once and in order',
+    { timeout: 60_000 },
+    async (context) => {
+      const server = await startPostgres();
+      // The shared server may be another machine's.
+      if (!server) return context.skip('no PostgreSQL is installed here that could be crashed');
+      const database = await temporaryDatabase(server.url);
+      const storage = openPostgres(postgresPools(database.url));
+      await migrate(storage);
+      const node = startNodeOn(storage);
+      const streams = upTo(5).map((n) => `chat:${n}`);
+      const acknowledged: [string, number][] = [];
+      const refusals: unknown[] = [];
+      const over = new AbortController();
+      const writer = async (stream: string) => {
+        while (!over.signal.aborted) {
+          try {
+            acknowledged.push([stream, await node.write(stream)]);
+          } catch (error) {
+            refusals.push(error);
+            await delay(20);
+          }
+        }
+      };
+      const writers = [...streams, ...streams].map(writer);
+      try {
+        for (let crash = 0; crash < 3; crash++) {
+          const before = acknowledged.length;
+          await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 50), 10_000);
+          const refused = refusals.length;
+          await server.crash();
+          await vi.waitFor(() => expect(refusals.length).toBeGreaterThan(refused + 10), 10_000);
+          await server.restart();
+        }
+        const before = acknowledged.length;
+        await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 50), 10_000);
+        over.abort();
+        await Promise.all(writers);
+        for (const refusal of refusals) expect(refusal).toMatchObject(UNAVAILABLE);
+        for (const stream of streams) {
+          const log = (await readEntries(storage.db, stream, 0, 100_000)).map(({ entry }) => entry.version);
+          expect(log).toEqual(upTo(log.length));
+          expect(log).toEqual(expect.arrayContaining(acknowledged.filter(([id]) => id === stream).map(([, version]) => version)));
+          await vi.waitFor(
+            () => expect(node.announced.filter((entry) => entry.stream === stream).map(({ version }) => version)).toEqual(log),
+            5_000,
+          );
+        }
+      } finally {
+        over.abort();
+        await Promise.all(writers);
+        node.stop();
+        await storage.close();
+        await server.stop();
+      }
+    },
+  );
 });

@@ -39,7 +39,8 @@ describe('SQLite', () => {
 
   const write = (data: unknown = {}) => queue.run([STREAM], async (tx) => tx.append(STREAM, 'changed', data));
   const log = async () => (await readEntries(storage.db, STREAM, 0, 10_000)).map(({ entry }) => entry.version);
-  const pragma = async (db: Database, name: string) => Object.values((await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(db)).rows[0] ?? {})[0];
+  const pragma = async (db: Database, name: string) =>
+    Object.values((await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(db)).rows[0] ?? {})[0];
 
   test('"The acknowledgement is sent after the message is durably stored": the connection that writes has synchronous=FULL and WAL', async () => {
     const inForce = await storage.transaction(async ({ db }) => ({

@@ -32,7 +32,9 @@ for (const engine of ENGINES) {
         keys.map((key) => [key, `value of ${key}`]),
       );
     const keysLike = async (prefix: string) =>
-      (await storage.db.selectFrom('application_state').select('key').where('key', 'like', `${prefix}%`).orderBy('key').execute()).map(({ key }) => key);
+      (await storage.db.selectFrom('application_state').select('key').where('key', 'like', `${prefix}%`).orderBy('key').execute()).map(
+        ({ key }) => key,
+      );
 
     test('a transaction that throws leaves nothing, and the next one works', async () => {
       await expect(
@@ -45,7 +47,7 @@ for (const engine of ENGINES) {
       expect(await keysLike('throws-')).toEqual(['throws-2']);
     });
 
-    test('a statement that fails ends the transaction with the database\'s own error', async () => {
+    test("a statement that fails ends the transaction with the database's own error", async () => {
       const failing = storage.transaction(async (connection) => {
         await insert(connection, 'twice-1');
         await insert(connection, 'twice-1');
@@ -98,7 +100,12 @@ for (const engine of ENGINES) {
       await storage.transaction(async (connection) => {
         expect(await insert(connection)).toBe(0);
         expect(await insert(connection, 'count-1', 'count-2')).toBe(2);
-        expect(await connection.insertMany(INSERT_OR_LEAVE, [['count-2', 'other'], ['count-3', 'new']])).toBe(1);
+        expect(
+          await connection.insertMany(INSERT_OR_LEAVE, [
+            ['count-2', 'other'],
+            ['count-3', 'new'],
+          ]),
+        ).toBe(1);
         expect(await connection.selectMany(SELECT, ['count-2', 'count-3', 'count-4'])).toEqual(
           expect.arrayContaining([
             { key: 'count-2', value: 'value of count-2' },
@@ -113,7 +120,12 @@ for (const engine of ENGINES) {
     test('onConflict replace overwrites the row, and the last of several for one key stands', async () => {
       await storage.transaction(async (connection) => {
         await insert(connection, 'replace-1');
-        await connection.insertMany(INSERT_OR_REPLACE, [['replace-1', 'a'], ['replace-2', 'b'], ['replace-1', 'c'], ['replace-2', 'd']]);
+        await connection.insertMany(INSERT_OR_REPLACE, [
+          ['replace-1', 'a'],
+          ['replace-2', 'b'],
+          ['replace-1', 'c'],
+          ['replace-2', 'd'],
+        ]);
         expect(await connection.selectMany(SELECT, ['replace-1', 'replace-2'])).toEqual(
           expect.arrayContaining([
             { key: 'replace-1', value: 'c' },
@@ -126,22 +138,45 @@ for (const engine of ENGINES) {
     test('updateMany changes one row for each key and counts them', async () => {
       await storage.transaction(async (connection) => {
         await insert(connection, 'update-1', 'update-2', 'update-3');
-        expect(await connection.updateMany(UPDATE, [['a', 'update-1'], ['b', 'update-3'], ['c', 'update-none']])).toBe(2);
+        expect(
+          await connection.updateMany(UPDATE, [
+            ['a', 'update-1'],
+            ['b', 'update-3'],
+            ['c', 'update-none'],
+          ]),
+        ).toBe(2);
         expect(await connection.updateMany(UPDATE, [])).toBe(0);
         const rows = await connection.selectMany<{ key: string; value: string }>(SELECT, ['update-1', 'update-2', 'update-3']);
-        expect(Object.fromEntries(rows.map(({ key, value }) => [key, value]))).toEqual({ 'update-1': 'a', 'update-2': 'value of update-2', 'update-3': 'b' });
+        expect(Object.fromEntries(rows.map(({ key, value }) => [key, value]))).toEqual({
+          'update-1': 'a',
+          'update-2': 'value of update-2',
+          'update-3': 'b',
+        });
       });
     });
 
     test('a watermark only grows, also where one batch moves it several times', async () => {
-      const version = async (id: string) => (await storage.db.selectFrom('streams').select('version').where('id', '=', id).executeTakeFirstOrThrow()).version;
+      const version = async (id: string) =>
+        (await storage.db.selectFrom('streams').select('version').where('id', '=', id).executeTakeFirstOrThrow()).version;
       await storage.transaction(async (connection) => {
-        await connection.insertMany(INSERT_STREAM, [['forward-1', 5, 0], ['forward-2', 5, 0]]);
-        await connection.updateMany(FORWARD, [[4, 'forward-1'], [6, 'forward-2']]);
+        await connection.insertMany(INSERT_STREAM, [
+          ['forward-1', 5, 0],
+          ['forward-2', 5, 0],
+        ]);
+        await connection.updateMany(FORWARD, [
+          [4, 'forward-1'],
+          [6, 'forward-2'],
+        ]);
       });
       expect([await version('forward-1'), await version('forward-2')]).toEqual([5, 6]);
       await storage.transaction(async (connection) => {
-        await connection.updateMany(FORWARD, [[7, 'forward-1'], [9, 'forward-1'], [8, 'forward-1'], [9, 'forward-2'], [7, 'forward-2']]);
+        await connection.updateMany(FORWARD, [
+          [7, 'forward-1'],
+          [9, 'forward-1'],
+          [8, 'forward-1'],
+          [9, 'forward-2'],
+          [7, 'forward-2'],
+        ]);
       });
       expect([await version('forward-1'), await version('forward-2')]).toEqual([9, 9]);
     });
@@ -149,13 +184,31 @@ for (const engine of ENGINES) {
     test('where one batch updates a row several times, the last one stands', async () => {
       await storage.transaction(async (connection) => {
         await insert(connection, 'last-1');
-        await connection.updateMany(UPDATE, [['a', 'last-1'], ['b', 'last-1'], ['c', 'last-1']]);
+        await connection.updateMany(UPDATE, [
+          ['a', 'last-1'],
+          ['b', 'last-1'],
+          ['c', 'last-1'],
+        ]);
         expect(await connection.selectMany(SELECT, ['last-1'])).toEqual([{ key: 'last-1', value: 'c' }]);
       });
     });
 
     test('values come back as they were written: null, quotes, braces, every script, counters as numbers', async () => {
-      const names = ['', '"quoted"', `it's`, '{a,b}', 'NULL', 'null', 'back\\slash', 'new\nline\ttab', 'مجلس', 'меджлис', '🇯🇴👩‍👩‍👧', ' space ', '\u0001'];
+      const names = [
+        '',
+        '"quoted"',
+        `it's`,
+        '{a,b}',
+        'NULL',
+        'null',
+        'back\\slash',
+        'new\nline\ttab',
+        'مجلس',
+        'меджлис',
+        '🇯🇴👩‍👩‍👧',
+        ' space ',
+        '\u0001',
+      ];
       const rows = names.map((name, i) => [`value-${i}`, name, i % 2 ? name : null, i, 2 ** 53 - 1 - i] as const);
       await storage.transaction((connection) => connection.insertMany(INSERT_PROBE, rows));
       const { rows: read } = await sql<Record<string, unknown>>`select id, name, note, small, big from probe`.execute(storage.db);
@@ -178,7 +231,9 @@ for (const engine of ENGINES) {
     test('queries of the builder see what the transaction wrote; others see it after the commit', async () => {
       await storage.transaction(async (connection) => {
         await insert(connection, 'inside-1');
-        expect(await connection.db.selectFrom('application_state').select('key').where('key', '=', 'inside-1').execute()).toEqual([{ key: 'inside-1' }]);
+        expect(await connection.db.selectFrom('application_state').select('key').where('key', '=', 'inside-1').execute()).toEqual([
+          { key: 'inside-1' },
+        ]);
         // PGlite has one connection: a reader from outside would wait for this transaction.
         if (engine.name !== 'PGlite') expect(await keysLike('inside-')).toEqual([]);
       });
@@ -189,7 +244,8 @@ for (const engine of ENGINES) {
       const insertKey = (key: string) => storage.transaction((connection) => insert(connection, key));
       await insertKey('snapshot-1');
       const seen = await storage.snapshot(async (db) => {
-        const count = async () => (await db.selectFrom('application_state').select('key').where('key', 'like', 'snapshot-%').execute()).length;
+        const count = async () =>
+          (await db.selectFrom('application_state').select('key').where('key', 'like', 'snapshot-%').execute()).length;
         const before = await count();
         await insertKey('snapshot-2');
         return [before, await count()];

@@ -57,7 +57,7 @@ export function pglitePools(pglite: PGlite): Pools {
           const answers = results.map(({ rows, affectedRows, command }) => ({ rows, rowCount: affectedRows ?? null, command }));
           return answers.length > 1 ? answers : answers[0];
         },
-        release,
+        release: () => release(),
       };
     },
     end: () => (closed ??= pglite.close()),

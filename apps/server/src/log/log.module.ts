@@ -3,21 +3,25 @@ import { STORAGE } from '../storage/storage.module.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Follower } from './follower.ts';
 import { Retention } from './retention.ts';
-import { readEntries } from './stream-log.repository.ts';
+import { StreamLog } from './stream-log.ts';
 import { WriteQueue } from './write-queue.ts';
 
 @Global()
 @Module({
   providers: [
+    StreamLog,
     {
       provide: Follower,
-      inject: [STORAGE],
-      useFactory: (storage: Storage) =>
-        new Follower(async (stream, version, limit) => (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry)),
+      inject: [StreamLog],
+      useFactory: (log: StreamLog) => new Follower((stream, version, limit) => log.entries(stream, version, limit)),
     },
-    { provide: WriteQueue, inject: [STORAGE, Follower], useFactory: (storage: Storage, follower: Follower) => new WriteQueue(storage, follower) },
+    {
+      provide: WriteQueue,
+      inject: [STORAGE, Follower],
+      useFactory: (storage: Storage, follower: Follower) => new WriteQueue(storage, follower),
+    },
     Retention,
   ],
-  exports: [Follower, WriteQueue],
+  exports: [Follower, StreamLog, WriteQueue],
 })
 export class LogModule {}

@@ -7,7 +7,7 @@ export interface StoredEntry {
   bytes: number;
 }
 
-/** The entries of `stream` after `version`, in order, at most `limit`. */
+/** The entries of `stream` after `version` that have rows of their own, in order, at most `limit`. */
 export async function readEntries(db: Database, stream: string, version: number, limit: number): Promise<StoredEntry[]> {
   const rows = await db
     .selectFrom('stream_log')
@@ -24,10 +24,36 @@ export async function readEntries(db: Database, stream: string, version: number,
 }
 
 /** The counters of those of `streams` that have begun; others are at 0. */
-export async function readCounters(db: Database, streams: readonly string[]): Promise<Map<string, StreamCounters>> {
+export async function readCounters(db: Database, streams: readonly string[]): Promise<Map<string, StreamCounters & { forgotten: number }>> {
   if (streams.length === 0) return new Map();
   const rows = await db.selectFrom('streams').selectAll().where('id', 'in', streams).execute();
-  return new Map(rows.map(({ id, version, seq }) => [id, { version, seq }]));
+  return new Map(rows.map(({ id, ...counters }) => [id, counters]));
+}
+
+/** The entry of this very version, where it has a row of its own. */
+export async function readEntry(db: Database, stream: string, version: number): Promise<LogEntry | undefined> {
+  const [found] = await readEntries(db, stream, version - 1, 1);
+  return found?.entry.version === version ? found.entry : undefined;
+}
+
+/** Gives an entry that had none a row of its own. */
+export async function insertEntry(db: Database, { stream, version, kind, data, createdAt }: LogEntry, seq: number): Promise<void> {
+  await db.insertInto('stream_log').values({ stream, version, seq, kind, data: JSON.stringify(data), created_at: createdAt }).execute();
+}
+
+/**
+ * The number of the latest message at a version of a stream that was not forgotten. Between two rows of the log every version is a
+ * message, so the nearest row tells.
+ * @param messageKind the kind of entries that are messages
+ */
+export async function seqAt(db: Database, stream: string, version: number, messageKind: string): Promise<number> {
+  const rows = db.selectFrom('stream_log').select(['version', 'seq', 'kind']).where('stream', '=', stream);
+  const before = await rows.where('version', '<=', version).orderBy('version', 'desc').limit(1).executeTakeFirst();
+  if (before) return before.seq + (version - before.version);
+  const after = await rows.where('version', '>', version).orderBy('version').limit(1).executeTakeFirst();
+  if (after) return after.seq - (after.kind === messageKind ? 1 : 0) - (after.version - 1 - version);
+  const current = (await readCounters(db, [stream])).get(stream);
+  return current ? current.seq - (current.version - version) : 0;
 }
 
 /** Rewrites the data of one entry: what was deleted must not stay readable in the log. */
@@ -53,7 +79,9 @@ export async function deleteEntriesBefore(db: Database, time: number, limit: num
   // By stream and highest version: an entry's predecessors are older than it.
   const upTo = new Map<string, number>();
   for (const { stream, version } of old) upTo.set(stream, Math.max(version, upTo.get(stream) ?? 0));
-  for (const [stream, version] of upTo) {
+  // In an order that all nodes share, like every lock on streams.
+  for (const [stream, version] of [...upTo].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    await db.updateTable('streams').set({ forgotten: version }).where('id', '=', stream).where('forgotten', '<', version).execute();
     await db.deleteFrom('stream_log').where('stream', '=', stream).where('version', '<=', version).execute();
   }
   return old.length;

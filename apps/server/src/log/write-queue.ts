@@ -86,7 +86,7 @@ export class WriteQueue {
       const streams = command.streams(input);
       let waiting = this.#pending.commands.get(command.name);
       if (!waiting) this.#pending.commands.set(command.name, (waiting = { command, calls: [] }));
-      waiting.calls.push({ input, streams, resolve: resolve as (value: unknown) => void, reject, queuedAt: Date.now() });
+      waiting.calls.push({ input, streams, resolve, reject, queuedAt: Date.now() });
       this.#schedule();
     });
   }
@@ -99,7 +99,7 @@ export class WriteQueue {
    */
   run<T>(streams: readonly string[], work: (tx: WriteTransaction) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#pending.jobs.push({ streams, work, resolve: resolve as (value: unknown) => void, reject, queuedAt: Date.now() });
+      this.#pending.jobs.push({ streams, work, resolve, reject, queuedAt: Date.now() });
       this.#schedule();
     });
   }

@@ -5,7 +5,7 @@ import type { LogEntry, StreamCounters } from './log-entry.ts';
 const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: true });
 const INSERT_STREAMS = bulkInsert('streams', { id: 'text', version: 'int8', seq: 'int8' }, { onConflict: 'nothing' });
 const UPDATE_STREAMS = bulkUpdate('streams', { set: { version: 'int8', seq: 'int8' }, key: { id: 'text' } });
-const INSERT_LOG = bulkInsert('stream_log', { stream: 'text', version: 'int8', kind: 'text', data: 'text', created_at: 'int8' });
+const INSERT_LOG = bulkInsert('stream_log', { stream: 'text', version: 'int8', seq: 'int8', kind: 'text', data: 'text', created_at: 'int8' });
 
 interface LockedStream extends StreamCounters {
   /** The version when the lock was taken: what memory must have seen to be current. */
@@ -40,7 +40,7 @@ export class WriteTransaction {
 
   /** Locks the rows of `streams`, in an order that all nodes share. Streams that do not exist yet start at version 0. */
   async lock(streams: Iterable<string>): Promise<void> {
-    const missing = [...new Set(streams)].filter((id) => !this.#streams.has(id)).sort();
+    const missing = [...new Set(streams)].filter((id) => !this.#streams.has(id)).toSorted();
     if (missing.length === 0) return;
     for (const id of missing) this.#streams.set(id, { version: 0, seq: 0, lockedVersion: 0, lockedSeq: 0, isNew: true });
     const found = await this.connection.selectMany<StreamCounters & { id: string }>(LOCK_STREAMS, missing);
@@ -72,7 +72,17 @@ export class WriteTransaction {
     if (json === undefined) throw new TypeError(`the data of ${kind} is not JSON`);
     const version = ++locked.version;
     this.#entries.push({ stream, version, kind, data, createdAt: this.now });
-    this.#rows.push([stream, version, kind, json, this.now]);
+    this.#rows.push([stream, version, locked.seq, kind, json, this.now]);
+    return version;
+  }
+
+  /**
+   * Appends a change that a feature's own row says completely, so that it is not written twice: its `EntrySource` reads it back.
+   * Only for a change that takes the stream's next seq.
+   */
+  appendFromRow(stream: string, kind: string, data: unknown): number {
+    const version = ++(this.stream(stream) as LockedStream).version;
+    this.#entries.push({ stream, version, kind, data, createdAt: this.now });
     return version;
   }
 
@@ -81,7 +91,7 @@ export class WriteTransaction {
    * @throws what `work` threw
    */
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    const before = { entries: this.#entries.length, numbered: this.#numbered.length, streams: this.#streams.size };
+    const before = { entries: this.#entries.length, rows: this.#rows.length, numbered: this.#numbered.length, streams: this.#streams.size };
     try {
       return await this.connection.savepoint(work);
     } catch (error) {
@@ -89,7 +99,7 @@ export class WriteTransaction {
       // all streams of that batch.
       for (const { stream } of this.#entries.splice(before.entries)) (this.stream(stream) as LockedStream).version--;
       for (const stream of this.#numbered.splice(before.numbered)) stream.seq--;
-      this.#rows.length = before.entries;
+      this.#rows.length = before.rows;
       // Going back to a savepoint gives up the locks that were taken after it.
       for (const id of [...this.#streams.keys()].slice(before.streams)) this.#streams.delete(id);
       throw error;

@@ -17,5 +17,5 @@ const MIGRATIONS: Record<string, Migration> = {
 export async function migrate(storage: Storage): Promise<void> {
   const migrator = new Migrator({ db: storage.schemaOwner, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
-  if (error) throw error;
+  if (error) throw error as Error;
 }

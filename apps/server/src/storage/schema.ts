@@ -81,9 +81,14 @@ export interface MessagesTable {
   seq: number;
   /** The chat stream's version at this message's latest change. */
   version: number;
-  /** The version of the latest log entry that carries content: where erasing starts (see log entries' `previous`). */
+  /** The stream's version at which it was sent. The row is the log's entry of that version too, until an edit puts the original into the log. */
+  created_version: number;
+  /** The version of the latest entry that carries content: where erasing starts (see log entries' `previous`). */
   content_version: number;
   sender_id: string;
+  /** As they were when the message was sent: what its event said. */
+  sender_name: string;
+  sender_avatar: string | null;
   type: v2.MessageTypeName;
   content: string;
   /** JSON object. */
@@ -109,11 +114,15 @@ export interface StreamsTable {
   version: number;
   /** Number of the latest message, for streams that have messages. */
   seq: number;
+  /** Entries up to this version may have been forgotten. */
+  forgotten: number;
 }
 
 export interface StreamLogTable {
   stream: string;
   version: number;
+  /** The stream's latest message number at this version. */
+  seq: number;
   kind: string;
   /** The change, as JSON; what projections read. */
   data: string;

@@ -11,7 +11,9 @@ import type { Storage } from './storage.ts';
 export const STORAGE = Symbol('Storage');
 
 async function openStorage(settings: Settings): Promise<Storage> {
-  const storage = settings.DATABASE_URL ? openPostgres(postgresPools(settings.DATABASE_URL)) : openSqlite(join(settings.DATA_DIR, 'majlis.sqlite'));
+  const storage = settings.DATABASE_URL
+    ? openPostgres(postgresPools(settings.DATABASE_URL))
+    : openSqlite(join(settings.DATA_DIR, 'majlis.sqlite'));
   await migrate(storage);
   return storage;
 }

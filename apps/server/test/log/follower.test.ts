@@ -196,7 +196,10 @@ describe('follower', () => {
     for (const id of streams) {
       const expected = committed.get(id)!;
       await vi.waitFor(() => expect(versions(id), `SEED=${random.seed}`).toEqual(upTo(expected.length)), 10_000);
-      expect(told.filter((entry) => entry.stream === id), `SEED=${random.seed}`).toEqual(expected);
+      expect(
+        told.filter((entry) => entry.stream === id),
+        `SEED=${random.seed}`,
+      ).toEqual(expected);
     }
   });
 });

@@ -6,7 +6,14 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { ENGINES, openMigrated, type OpenEngine } from '../support/engines.ts';
 import { CommitRecorder, upTo } from './commit-recorder.ts';
 
-const INSERT_LOG = bulkInsert('stream_log', { stream: 'text', version: 'int8', kind: 'text', data: 'text', created_at: 'int8' });
+const INSERT_LOG = bulkInsert('stream_log', {
+  stream: 'text',
+  version: 'int8',
+  seq: 'int8',
+  kind: 'text',
+  data: 'text',
+  created_at: 'int8',
+});
 
 for (const engine of ENGINES) {
   describe.skipIf(engine.missing)(`stream log on ${engine.name}`, () => {
@@ -33,7 +40,7 @@ for (const engine of ENGINES) {
       storage.transaction((connection) =>
         connection.insertMany(
           INSERT_LOG,
-          times.map((time, i) => [id, i + 1, 'changed', '{}', time]),
+          times.map((time, i) => [id, i + 1, 0, 'changed', '{}', time]),
         ),
       );
     const forget = (time: number, limit = 1_000) => queue.run([], (tx) => deleteEntriesBefore(tx.db, time, limit));
@@ -41,9 +48,13 @@ for (const engine of ENGINES) {
     test('readEntries gives what follows a version, in order, at most the limit, and of this stream only', async () => {
       await append(stream, ...upTo(12));
       await append(`${stream}:other`, 'other');
-      const read = async (version: number, limit: number) => (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => [entry.version, entry.data]);
+      const read = async (version: number, limit: number) =>
+        (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => [entry.version, entry.data]);
       expect(await read(0, 100)).toEqual(upTo(12).map((n) => [n, n]));
-      expect(await read(9, 2)).toEqual([[10, 10], [11, 11]]);
+      expect(await read(9, 2)).toEqual([
+        [10, 10],
+        [11, 11],
+      ]);
       expect(await read(12, 10)).toEqual([]);
       expect(await read(99, 10)).toEqual([]);
     });
@@ -56,7 +67,7 @@ for (const engine of ENGINES) {
 
     test('readCounters knows the streams that have begun', async () => {
       await append(stream, 1, 2);
-      expect(await readCounters(storage.db, [stream, `${stream}:none`])).toEqual(new Map([[stream, { version: 2, seq: 0 }]]));
+      expect(await readCounters(storage.db, [stream, `${stream}:none`])).toEqual(new Map([[stream, { version: 2, seq: 0, forgotten: 0 }]]));
       expect(await readCounters(storage.db, [])).toEqual(new Map());
     });
 
@@ -106,7 +117,7 @@ for (const engine of ENGINES) {
       expect(await versionsOf(stream)).toEqual([]);
       expect(await append(stream, 4)).toEqual([4]);
       expect(await versionsOf(stream)).toEqual([4]);
-      expect(await readCounters(storage.db, [stream])).toEqual(new Map([[stream, { version: 4, seq: 0 }]]));
+      expect(await readCounters(storage.db, [stream])).toEqual(new Map([[stream, { version: 4, seq: 0, forgotten: 3 }]]));
     });
   });
 }

@@ -7,6 +7,23 @@ import { ENGINES, type OpenEngine } from '../support/engines.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
 
+/** What stands in the databases that have been started: an edit of a file would leave them without it. */
+const FROZEN: Record<string, string> = {
+  '2026-11-21-core.ts': 'c7ed26ed2c362f3c',
+  '2026-11-21-message-search.ts': '40bb2ebc189ef096',
+};
+
+test('"Migrations are dated, frozen, forward-only": a released file never changes, what changes is a new file', () => {
+  const hashes = readdirSync(FOLDER).map((file) => [
+    file,
+    createHash('sha256')
+      .update(readFileSync(new URL(file, FOLDER)))
+      .digest('hex')
+      .slice(0, 16),
+  ]);
+  expect(Object.fromEntries(hashes)).toEqual(FROZEN);
+});
+
 for (const engine of ENGINES) {
   describe.skipIf(engine.missing)(`migrations on ${engine.name}`, () => {
     let opened: OpenEngine;
@@ -17,11 +34,18 @@ for (const engine of ENGINES) {
     afterEach(() => opened.close());
 
     const tables = async () => (await opened.storage.schemaOwner.introspection.getTables()).map(({ name }) => name).toSorted();
-    const applied = async () => (await sql<{ name: string }>`select name from kysely_migration order by name`.execute(opened.storage.schemaOwner)).rows.map(({ name }) => name);
+    const applied = async () =>
+      (await sql<{ name: string }>`select name from kysely_migration order by name`.execute(opened.storage.schemaOwner)).rows.map(
+        ({ name }) => name,
+      );
 
     test('the first start applies every file of the folder, in the order of their dates; the next start changes nothing', async () => {
       await migrate(opened.storage);
-      expect(await applied()).toEqual(readdirSync(FOLDER).map((file) => file.replace(/\.ts$/, '')).toSorted());
+      expect(await applied()).toEqual(
+        readdirSync(FOLDER)
+          .map((file) => file.replace(/\.ts$/, ''))
+          .toSorted(),
+      );
       const [before, names] = [await tables(), await applied()];
       await migrate(opened.storage);
       expect([await tables(), await applied()]).toEqual([before, names]);

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { v2 } from '@majlis/contract';
 import type { LogEntry } from '../../log/log-entry.ts';
+import { StreamLog } from '../../log/stream-log.ts';
 import { Publisher, type Audience, type Interest, type StreamKind } from '../../realtime/publisher.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
@@ -12,7 +13,8 @@ import { ChatDirectory } from './chat-directory.ts';
 import { CHAT_PROJECTIONS } from './chats.projection.ts';
 import { readChatIds, unreadCounts } from './chats.repository.ts';
 import { ChatsService } from './chats.service.ts';
-import type { MessageRecord } from './message-record.ts';
+import { MESSAGE_CREATED, creationEntry, type MessageRecord } from './message-record.ts';
+import { messagesAsSent } from './messages.repository.ts';
 import { ReadingService, type ReadReceipt } from './reading.service.ts';
 import { ReceiptsService, type Delivery } from './receipts.service.ts';
 import { TypingService, type Typing } from './typing.service.ts';
@@ -36,6 +38,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   constructor(
     private readonly publisher: Publisher,
     private readonly syncing: SyncService,
+    private readonly log: StreamLog,
     private readonly directory: ChatDirectory,
     private readonly chats: ChatsService,
     private readonly receipts: ReceiptsService,
@@ -48,6 +51,15 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   onModuleInit(): void {
     this.publisher.register(this);
     this.publisher.registerProjections(CHAT_PROJECTIONS);
+    this.log.register({
+      prefix: this.prefix,
+      kind: MESSAGE_CREATED,
+      read: async (db, stream, seq, limit) =>
+        (await messagesAsSent(db, stream.slice(this.prefix.length + 1), seq, limit)).map((row) => {
+          const entry = creationEntry(stream, row);
+          return { entry, bytes: Buffer.byteLength(JSON.stringify(entry.data)) };
+        }),
+    });
     this.syncing.register({
       prefix: 'chat',
       authorize: async (userId, id) => this.receipts.watermarks(await this.chats.ofMember(userId, id)),
@@ -75,7 +87,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   published(entry: LogEntry, { users, summaries }: Audience): void {
-    if (entry.kind !== 'message.created') return;
+    if (entry.kind !== MESSAGE_CREATED) return;
     const message = entry.data as MessageRecord;
     this.receipts.live(message, users);
     if (summaries.length > 0) void this.#summarize(message, summaries);
@@ -103,7 +115,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   #fetched(userId: string, stream: string, entries: readonly LogEntry[]): void {
-    const messages = entries.filter((entry) => entry.kind === 'message.created').map((entry) => entry.data as MessageRecord);
+    const messages = entries.filter((entry) => entry.kind === MESSAGE_CREATED).map((entry) => entry.data as MessageRecord);
     const chat = messages[0] && this.directory.known(messages[0].chatId);
     if (chat && stream === chatStream(chat.id)) this.receipts.fetched(chat, userId, messages);
   }

@@ -1,4 +1,5 @@
 import type { v2 } from '@majlis/contract';
+import type { LogEntry } from '../../log/log-entry.ts';
 import type { MessageRow, ReactionRow } from './messages.repository.ts';
 
 /** Reactions to a message with one emoji. */
@@ -66,4 +67,13 @@ export function recordOf(row: MessageRow, reactions: readonly ReactionRow[]): Me
     editedAt: row.edited_at,
     deletedAt: row.deleted_at,
   };
+}
+
+/** The kind of a message's first entry in the log. */
+export const MESSAGE_CREATED = 'message.created';
+
+/** The log's entry of a message's creation, from its row as it was sent. What was deleted since comes without its content. */
+export function creationEntry(stream: string, row: MessageRow): LogEntry<MessageRecord> {
+  const data = { ...recordOf(row, []), version: row.created_version, editedAt: null };
+  return { stream, version: row.created_version, kind: MESSAGE_CREATED, data, createdAt: row.created_at };
 }

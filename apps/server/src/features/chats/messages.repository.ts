@@ -2,11 +2,8 @@ import { bulkInsert, bulkSelect, bulkUpdate } from '../../storage/bulk.ts';
 import type { MessagesTable } from '../../storage/schema.ts';
 import type { Database, WriteConnection } from '../../storage/storage.ts';
 
-/** A message with its sender as the users table has it now. */
-export interface MessageRow extends MessagesTable {
-  sender_name: string;
-  sender_avatar: string | null;
-}
+/** A message with its sender as the users table has it now; an erased person has no name. */
+export type MessageRow = MessagesTable;
 
 /** Who reacted to a message with what. */
 export interface ReactionRow {
@@ -19,18 +16,48 @@ export interface ReactionRow {
 const INSERT = bulkInsert(
   'messages',
   {
-    id: 'text', chat_id: 'text', seq: 'int8', version: 'int8', content_version: 'int8', sender_id: 'text', type: 'text', content: 'text',
-    metadata: 'text', client_message_id: 'text', reply_to: 'text', created_at: 'int8',
+    id: 'text',
+    chat_id: 'text',
+    seq: 'int8',
+    version: 'int8',
+    created_version: 'int8',
+    content_version: 'int8',
+    sender_id: 'text',
+    sender_name: 'text',
+    sender_avatar: 'text',
+    type: 'text',
+    content: 'text',
+    metadata: 'text',
+    client_message_id: 'text',
+    reply_to: 'text',
+    created_at: 'int8',
   },
   { onConflict: 'nothing' },
 );
 
+/** A message that has just been sent, as a row. */
+export type SentRow = Omit<MessagesTable, 'edited_at' | 'deleted_at'>;
+
 /** Inserts messages. @returns how many were: fewer where a `client_message_id` had been used */
-export function insertMessages(connection: WriteConnection, rows: readonly MessagesTable[]): Promise<number> {
+export function insertMessages(connection: WriteConnection, rows: readonly SentRow[]): Promise<number> {
   return connection.insertMany(
     INSERT,
     rows.map((m) => [
-      m.id, m.chat_id, m.seq, m.version, m.content_version, m.sender_id, m.type, m.content, m.metadata, m.client_message_id, m.reply_to, m.created_at,
+      m.id,
+      m.chat_id,
+      m.seq,
+      m.version,
+      m.created_version,
+      m.content_version,
+      m.sender_id,
+      m.sender_name,
+      m.sender_avatar,
+      m.type,
+      m.content,
+      m.metadata,
+      m.client_message_id,
+      m.reply_to,
+      m.created_at,
     ]),
   );
 }
@@ -55,6 +82,7 @@ function withSender(db: Database) {
     .selectFrom('messages as m')
     .leftJoin('users as u', 'u.id', 'm.sender_id')
     .selectAll('m')
+    // These two stand for the row's own of the same names, which say what they were when the message was sent.
     .select((eb) => [eb.fn.coalesce('u.name', eb.val('')).as('sender_name'), 'u.avatar as sender_avatar']);
 }
 
@@ -78,6 +106,11 @@ export async function pageMessages(
   if (range.beforeSeq !== undefined) query = query.where('m.seq', '<', range.beforeSeq);
   if (range.afterSeq !== undefined) return query.where('m.seq', '>', range.afterSeq).orderBy('m.seq').limit(range.limit).execute();
   return (await query.orderBy('m.seq', 'desc').limit(range.limit).execute()).reverse();
+}
+
+/** Messages of a chat after a seq as they were when they were sent, in order. */
+export function messagesAsSent(db: Database, chatId: string, afterSeq: number, limit: number): Promise<MessagesTable[]> {
+  return db.selectFrom('messages').selectAll().where('chat_id', '=', chatId).where('seq', '>', afterSeq).orderBy('seq').limit(limit).execute();
 }
 
 /** Messages by their places in chats, in no particular order. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isUuid, v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { readEntries, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { insertEntry, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
@@ -13,9 +13,9 @@ import { ChatDirectory, type KnownChat } from './chat-directory.ts';
 import type { DeletedMessage, EditedMessage, Reacted } from './chats.projection.ts';
 import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
-import { recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
+import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
 import {
-  countReactions, deleteReactions, findContentOf, findMessage, findMessages, pageMessages, readReactions, setReaction, updateMessage,
+  countReactions, deleteReactions, findContentOf, findMessage, findMessages, messagesAsSent, pageMessages, readReactions, setReaction, updateMessage,
   type MessageRow,
 } from './messages.repository.ts';
 import { ReceiptsService } from './receipts.service.ts';
@@ -93,6 +93,7 @@ export class MessagesService {
       const row = await this.#ofMember(tx, actor.userId, chatId, messageId);
       if (row.sender_id !== actor.userId) throw new Failure('FORBIDDEN');
       if (row.type !== 'text') throw invalid('message_id', 'only text messages can be edited');
+      if (row.edited_at === null) await keepOriginal(tx, stream, row);
       const reactions = await readReactions(tx.db, [messageId]);
       const version = tx.stream(stream).version + 1;
       const message = recordOf({ ...row, content, version, edited_at: tx.now }, reactions);
@@ -231,6 +232,12 @@ function completeMetadata({ type, content, metadata = {} }: v2.MessageDraft): Re
   return { ...metadata, lat, lng };
 }
 
+/** The row is the log's entry of the message's creation; before an edit changes it, the log gets an entry of its own. */
+async function keepOriginal(tx: WriteTransaction, stream: string, { chat_id, seq }: MessageRow): Promise<void> {
+  const [sent] = await messagesAsSent(tx.db, chat_id, seq - 1, 1);
+  await insertEntry(tx.db, creationEntry(stream, sent!), seq);
+}
+
 /** Takes a message's content out of its row and out of every log entry that carried it, and appends the deletion. */
 async function removeContent(tx: WriteTransaction, stream: string, row: MessageRow): Promise<void> {
   const deleted: DeletedMessage = { chatId: row.chat_id, messageId: row.id, deletedAt: tx.now };
@@ -239,11 +246,11 @@ async function removeContent(tx: WriteTransaction, stream: string, row: MessageR
   await deleteReactions(tx.db, row.id);
   // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
   for (let at: number | undefined = row.content_version; at !== undefined; ) {
-    const [found] = await readEntries(tx.db, stream, at - 1, 1);
-    if (!found || found.entry.version !== at) return;
-    const data = found.entry.data as EditedMessage;
+    const entry = await readEntry(tx.db, stream, at);
+    if (!entry) return;
+    const data = entry.data as EditedMessage;
     await rewriteEntry(tx.db, stream, at, { ...data, content: '', metadata: {}, deletedAt: tx.now });
-    at = found.entry.kind === 'message.edited' ? data.previous : undefined;
+    at = entry.kind === 'message.edited' ? data.previous : undefined;
   }
 }
 

@@ -5,8 +5,8 @@ import type { MessagesTable } from '../../storage/schema.ts';
 import { chatStream } from './chat-id.ts';
 import type { KnownChat } from './chat-directory.ts';
 import { findMember } from './chats.repository.ts';
-import type { MessageRecord } from './message-record.ts';
-import { findSent, insertMessages } from './messages.repository.ts';
+import { MESSAGE_CREATED, type MessageRecord } from './message-record.ts';
+import { findSent, insertMessages, type SentRow } from './messages.repository.ts';
 
 /** A message that passed every check that memory can make. */
 export interface Send {
@@ -87,30 +87,31 @@ function firstOfEachKey(sends: readonly Send[], outcomes: readonly unknown[]): n
 }
 
 async function store(tx: WriteTransaction, sends: readonly Send[], which: readonly number[], outcomes: (Sent | Error | undefined)[]): Promise<void> {
-  const rows: MessagesTable[] = [];
+  const rows: SentRow[] = [];
   for (const i of which) {
     const { draft } = sends[i]!;
     const stream = chatStream(draft.chatId);
     const seq = tx.nextSeq(stream);
     const version = tx.stream(stream).version + 1;
     const message: MessageRecord = { ...draft, seq, version, reactions: [], createdAt: tx.now, editedAt: null, deletedAt: null };
-    tx.append(stream, 'message.created', message);
+    tx.appendFromRow(stream, MESSAGE_CREATED, message);
     outcomes[i] = { messageId: draft.id, createdAt: tx.now, seq, repeated: false };
     rows.push({
       id: draft.id,
       chat_id: draft.chatId,
       seq,
       version,
+      created_version: version,
       content_version: version,
       sender_id: draft.senderId,
+      sender_name: draft.senderName,
+      sender_avatar: draft.senderAvatar,
       type: draft.type,
       content: draft.content,
       metadata: JSON.stringify(draft.metadata),
       client_message_id: draft.clientMessageId,
       reply_to: draft.replyTo,
       created_at: tx.now,
-      edited_at: null,
-      deleted_at: null,
     });
   }
   if ((await insertMessages(tx.connection, rows)) < rows.length) throw new Refused();

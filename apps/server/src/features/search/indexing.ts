@@ -63,8 +63,7 @@ export async function indexChats(connection: WriteConnection, chatIds: readonly 
 }
 
 /** The log no longer tells what was altered since the chat was indexed: it is indexed again from its first message. */
-const isLost = ({ indexedSeq, indexedVersion, version, firstLogged }: BehindChat) =>
-  indexedSeq > 0 && version > indexedVersion && firstLogged !== indexedVersion + 1;
+const isLost = ({ indexedSeq, indexedVersion, forgotten }: BehindChat) => indexedSeq > 0 && indexedVersion < forgotten;
 const hasKnownChanges = (chat: BehindChat) => chat.indexedSeq > 0 && !isLost(chat);
 
 /** Chats whose new messages fit into one step together, and the one that fits in part. */

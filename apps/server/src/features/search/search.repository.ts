@@ -54,12 +54,7 @@ export async function findBehind(db: Database, chatIds: readonly string[]): Prom
       's.version',
       indexedSeq.as('indexedSeq'),
       indexedVersion.as('indexedVersion'),
-      eb
-        .selectFrom('stream_log as l')
-        .select((log) => log.fn.min<number | null>('l.version').as('version'))
-        .whereRef('l.stream', '=', 's.id')
-        .where('l.version', '>', indexedVersion)
-        .as('firstLogged'),
+      's.forgotten',
     ])
     .where('c.id', 'in', chatIds)
     .orderBy('c.id')

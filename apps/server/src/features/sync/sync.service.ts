@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS } from '@majlis/contract';
 import { Failure } from '../../errors.ts';
 import type { LogEntry, StreamCounters } from '../../log/log-entry.ts';
-import { readCounters, readEntries } from '../../log/stream-log.repository.ts';
+import { StreamLog } from '../../log/stream-log.ts';
+import { readCounters } from '../../log/stream-log.repository.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 
@@ -36,10 +37,12 @@ export interface StreamAnswer {
 @Injectable()
 export class SyncService {
   readonly #storage: Storage;
+  readonly #log: StreamLog;
   readonly #kinds = new Map<string, SyncedStreams>();
 
-  constructor(@Inject(STORAGE) storage: Storage) {
+  constructor(@Inject(STORAGE) storage: Storage, log: StreamLog) {
     this.#storage = storage;
+    this.#log = log;
   }
 
   /** Makes streams known; once, at start. */
@@ -79,16 +82,15 @@ export class SyncService {
     const kind = this.#kinds.get(stream.slice(0, separator));
     if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
     const receipts = await kind.authorize(userId, stream.slice(separator + 1));
-    // One more than may be sent tells whether there is more.
-    const { current, stored } = await this.#storage.snapshot(async (db) => ({
-      current: (await readCounters(db, [stream])).get(stream)?.version ?? 0,
-      stored: await readEntries(db, stream, version, Math.max(events, 0) + 1),
+    const { counters, stored } = await this.#storage.snapshot(async (db) => ({
+      counters: (await readCounters(db, [stream])).get(stream),
+      stored: await this.#log.read(stream, version, Math.max(events, 0), db),
     }));
-    const first = stored[0]?.entry.version;
-    if (version > current || (version < current && first !== version + 1)) return { entries: [], version: current, hasMore: false, reset: true, receipts, bytes: 0 };
+    const { version: current, forgotten } = counters ?? { version: 0, forgotten: 0 };
+    if (version > current || version < forgotten) return { entries: [], version: current, hasMore: false, reset: true, receipts, bytes: 0 };
     const entries: LogEntry[] = [];
     let used = 0;
-    for (const { entry, bytes: size } of stored.slice(0, Math.max(events, 0))) {
+    for (const { entry, bytes: size } of stored) {
       // The first one of an answer is always given, however large: otherwise the client would ask for ever.
       if (used + size > bytes && !(entries.length === 0 && bytes === LIMITS.syncBytes)) break;
       used += size;

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { indexChats } from '../../src/features/search/indexing.ts';
+import { lockIndex, tryLockIndex } from '../../src/features/search/search.repository.ts';
 import { deleteEntriesBefore } from '../../src/log/stream-log.repository.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { ENGINES, openMigrated, type OpenEngine } from '../support/engines.ts';
@@ -375,6 +376,22 @@ for (const engine of ENGINES) {
           expect(found.toSorted(), `SEED=${random.seed}, round ${round}: ${[...whole, last].join(' ')}`).toEqual(expected.toSorted());
         }
       }
+    });
+
+    test.runIf(engine.name === 'PostgreSQL')('one node indexes at a time', async () => {
+      const taken = Promise.withResolvers<void>();
+      const enough = Promise.withResolvers<void>();
+      const other = opened.anotherNode!();
+      const holding = other.transaction(async (connection) => {
+        await lockIndex(connection);
+        taken.resolve();
+        await enough.promise;
+      });
+      await taken.promise;
+      expect(await storage.transaction(tryLockIndex)).toBe(false);
+      enough.resolve();
+      await holding;
+      expect(await storage.transaction(tryLockIndex)).toBe(true);
     });
 
     test.runIf(engine.name === 'PostgreSQL')('several nodes index at once, and nothing twice or never', async () => {

@@ -55,8 +55,8 @@ const CONFLICT_RETRIES = 5;
 // The contract answers UNAVAILABLE within 5 s; what waits longer than this for its commit is told so, and may retry safely.
 const PATIENCE_MS = 4_500;
 // The longest that a message waits for others that still come.
-const GATHER_MS = 10;
-const MAX_BATCH = 2_000;
+const GATHER_MS = 20;
+const MAX_BATCH = 4_000;
 
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
 

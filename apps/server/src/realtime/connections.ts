@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, type ConnectRefusal } from '@majlis/contract';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'socket.io';
 import { AuthenticationRefused } from '../auth/authentication-refused.ts';
@@ -122,7 +122,7 @@ export class Connections implements OnModuleDestroy {
     // Without a token, on a connection where another namespace is authenticated already: that user's.
     const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
     if (sibling) return { admitted: true, identity: sibling.identity, device: sibling.device, reason: 'connection_established', locale: sibling.locale };
-    if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid', '');
+    if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
     let principal: Principal;
     try {
       principal = await this.#whileStoreAway(() => this.authenticator.authenticate(presented.token));
@@ -143,9 +143,11 @@ export class Connections implements OnModuleDestroy {
     return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, principal.user.locale, this.#rules(socket).locale) };
   }
 
-  async #refused(socket: Socket, reason: ConnectRefusal, token: string): Promise<Admission> {
-    await this.failedAuths.failed(this.#connection(socket).ip);
-    await pause(this.#delays.next(createHash('sha256').update(token).digest('base64'), Date.now()));
+  async #refused(socket: Socket, reason: ConnectRefusal, token = ''): Promise<Admission> {
+    const { ip } = this.#connection(socket);
+    await this.failedAuths.failed(ip);
+    // Who has no token is told apart by address: otherwise all such clients of the world would wait for each other.
+    await pause(this.#delays.next(token === '' ? ip : hash('sha256', token, 'base64'), Date.now()));
     return { admitted: false, failure: new Failure(reason === 'forbidden' ? 'FORBIDDEN' : 'UNAUTHORIZED', { reason }) };
   }
 

@@ -30,6 +30,8 @@ export class Session {
   /** `auth.device_id`, or the first token's hash. */
   readonly device: string;
   readonly connectedAt: number;
+  /** The user's id as JSON, for the event log's lines. */
+  readonly loggedUserId: string;
   identity: Identity;
   /** Which projection of the log this socket gets. */
   dialect: string;
@@ -51,6 +53,7 @@ export class Session {
     this.dialect = fields.dialect;
     this.identity = fields.identity;
     this.connectedAt = Date.now();
+    this.loggedUserId = JSON.stringify(this.userId);
   }
 
   /** Queues an event for this socket alone. Every event has exactly one argument. */

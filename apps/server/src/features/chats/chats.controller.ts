@@ -6,7 +6,8 @@ import { Caller, type UserCaller } from '../../http/caller.ts';
 import { cursorsOf } from '../../http/cursor.ts';
 import { Endpoint, Input } from '../../http/endpoint.ts';
 import { ChatsService, type ChatView } from './chats.service.ts';
-import { isoTime, toV2Chat, toV2Message } from './v2-shapes.ts';
+import { isoTime } from '../../iso-time.ts';
+import { toV2Chat, toV2Message } from './v2-shapes.ts';
 
 const { chatRoutes } = v2;
 

@@ -18,7 +18,8 @@ import { messagesAsSent } from './messages.repository.ts';
 import { ReadingService, type ReadReceipt } from './reading.service.ts';
 import { ReceiptsService, type Delivery } from './receipts.service.ts';
 import { TypingService, type Typing } from './typing.service.ts';
-import { isoTime, toV2Message } from './v2-shapes.ts';
+import { isoTime } from '../../iso-time.ts';
+import { toV2Message } from './v2-shapes.ts';
 
 const { serverEvents } = v2;
 

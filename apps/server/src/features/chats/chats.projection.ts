@@ -3,7 +3,8 @@ import type { LogEntry } from '../../log/log-entry.ts';
 import type { Projections } from '../../realtime/publisher.ts';
 import type { ChatRecord } from './chat-record.ts';
 import type { MessageRecord } from './message-record.ts';
-import { isoTime, toV2Chat, toV2Message } from './v2-shapes.ts';
+import { isoTime } from '../../iso-time.ts';
+import { toV2Chat, toV2Message } from './v2-shapes.ts';
 
 /** An edited message knows where its content stood before, so that deleting can follow the content back through the log. */
 export type EditedMessage = MessageRecord & { previous: number };

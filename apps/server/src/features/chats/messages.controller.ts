@@ -7,7 +7,8 @@ import { cursorsOf } from '../../http/cursor.ts';
 import { Endpoint, Input } from '../../http/endpoint.ts';
 import { MessagesService } from './messages.service.ts';
 import { ReadingService } from './reading.service.ts';
-import { isoTime, toV2Message } from './v2-shapes.ts';
+import { isoTime } from '../../iso-time.ts';
+import { toV2Message } from './v2-shapes.ts';
 
 const { messageRoutes } = v2;
 

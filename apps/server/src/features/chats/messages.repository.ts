@@ -62,19 +62,31 @@ export function insertMessages(connection: WriteConnection, rows: readonly SentR
   );
 }
 
+// SQLite refuses expressions that are nested deeper than 1,000, and every `or` is one level.
+const SENT_AT_ONCE = 500;
+
 /** The messages that these sends were stored as before. */
-export function findSent(db: Database, sends: readonly { chatId: string; senderId: string; clientMessageId: string }[]): Promise<MessagesTable[]> {
-  return db
-    .selectFrom('messages')
-    .selectAll()
-    .where((eb) =>
-      eb.or(
-        sends.map((send) =>
-          eb.and([eb('chat_id', '=', send.chatId), eb('sender_id', '=', send.senderId), eb('client_message_id', '=', send.clientMessageId)]),
+export async function findSent(
+  db: Database,
+  sends: readonly { chatId: string; senderId: string; clientMessageId: string }[],
+): Promise<MessagesTable[]> {
+  const found: MessagesTable[] = [];
+  for (let i = 0; i < sends.length; i += SENT_AT_ONCE) {
+    const part = sends.slice(i, i + SENT_AT_ONCE);
+    const rows = await db
+      .selectFrom('messages')
+      .selectAll()
+      .where((eb) =>
+        eb.or(
+          part.map((send) =>
+            eb.and([eb('chat_id', '=', send.chatId), eb('sender_id', '=', send.senderId), eb('client_message_id', '=', send.clientMessageId)]),
+          ),
         ),
-      ),
-    )
-    .execute();
+      )
+      .execute();
+    found.push(...rows);
+  }
+  return found;
 }
 
 function withSender(db: Database) {

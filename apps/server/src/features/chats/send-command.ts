@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../errors.ts';
 import type { Command } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
@@ -132,7 +133,7 @@ function repetition({ draft }: Send, before: MessagesTable): Sent | Failure {
   const untouched = before.edited_at === null && before.deleted_at === null;
   const same =
     before.type === draft.type &&
-    (!untouched || (before.content === draft.content && before.metadata === JSON.stringify(draft.metadata) && before.reply_to === draft.replyTo));
+    (!untouched || (before.content === draft.content && sameJson(before.metadata, draft.metadata) && before.reply_to === draft.replyTo));
   if (!same) return new Failure('CONFLICT', { field: 'client_message_id', problem: 'was used for another message' });
   return { messageId: before.id, createdAt: before.created_at, seq: before.seq, repeated: true };
 }

@@ -10,7 +10,8 @@ import { ChatsService, type Actor } from './chats.service.ts';
 import { MessagesService } from './messages.service.ts';
 import { ReadingService } from './reading.service.ts';
 import { TypingService } from './typing.service.ts';
-import { isoTime, toV2Message } from './v2-shapes.ts';
+import { isoTime } from '../../iso-time.ts';
+import { toV2Message } from './v2-shapes.ts';
 
 const { clientEvents } = v2;
 

@@ -1,10 +1,9 @@
 /** Records of the domain in the v2 document's shapes: snake_case, ISO times, every key present. Pure. */
 import type { v2 } from '@majlis/contract';
+import { isoTime } from '../../iso-time.ts';
 import type { ChatRecord } from './chat-record.ts';
 import type { MessageRecord, MessageStatus } from './message-record.ts';
 
-/** Milliseconds as the contract writes times. */
-export const isoTime = (ms: number) => new Date(ms).toISOString();
 const isoTimeOrNull = (ms: number | null) => (ms === null ? null : isoTime(ms));
 
 /** A message. `status` is more than `sent` only for its own sender. */

@@ -21,7 +21,7 @@ export const CHATS_A_STEP = 64;
 const MESSAGES_A_STEP = 64;
 // Taking words out of the index costs SQLite ten times as much as putting them in.
 const ALTERATIONS_A_STEP = 16;
-const VERSIONS_A_STEP = 200;
+const VERSIONS_A_STEP = 1_000;
 
 /** What a step did. */
 export interface IndexingStep {

@@ -13,8 +13,8 @@ export interface BehindChat {
   /** How far the index has come; 0 before its first message. */
   indexedSeq: number;
   indexedVersion: number;
-  /** The first change that the log still has after `indexedVersion`; null where it has none. */
-  firstLogged: number | null;
+  /** Changes up to this version may have been forgotten. */
+  forgotten: number;
 }
 
 /** A message as the index needs it. */

@@ -35,7 +35,10 @@ describe('which messages a member has received', () => {
         const fresh: number[] = [];
         for (let seq = from; seq <= to; seq++) if (!received.has(seq)) fresh.push(seq);
         const { ranges: next, added } = addRange(ranges, from, to);
-        expect(added.flatMap(([a, b]) => Array.from({ length: b - a + 1 }, (_, i) => a + i)), `seed ${seed}`).toEqual(fresh);
+        expect(
+          added.flatMap(([a, b]) => Array.from({ length: b - a + 1 }, (_, i) => a + i)),
+          `seed ${seed}`,
+        ).toEqual(fresh);
         fresh.forEach((seq) => received.add(seq));
         ranges = next;
         for (let seq = 1; seq <= 50; seq++) expect(covers(ranges, seq), `seed ${seed}, seq ${seq}`).toBe(received.has(seq));

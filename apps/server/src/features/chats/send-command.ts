@@ -138,6 +138,11 @@ function repetition({ draft }: Send, before: MessagesTable): Sent | Failure {
   return { messageId: before.id, createdAt: before.created_at, seq: before.seq, repeated: true };
 }
 
+/** The same value as stored JSON, in whatever order clients write the keys. */
+function sameJson(stored: string, value: unknown): boolean {
+  return isDeepStrictEqual(JSON.parse(stored), JSON.parse(JSON.stringify(value)));
+}
+
 async function answerRepeats(tx: WriteTransaction, sends: readonly Send[], outcomes: (Sent | Error | undefined)[]): Promise<void> {
   const open = sends.map((_, i) => i).filter((i) => outcomes[i] === undefined);
   if (open.length === 0) return;

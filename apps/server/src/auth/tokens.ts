@@ -69,11 +69,7 @@ export class Tokens {
   }
 
   async #read(token: string, digest: string): Promise<VerifiedToken> {
-    const getKey: JWTVerifyGetKey = (header, jws) => {
-      const key = this.#keys.get(header.alg ?? '');
-      if (!key) throw new AuthenticationRefused('invalid');
-      return key(header, jws);
-    };
+    const getKey: JWTVerifyGetKey = (header, jws) => this.#keys.get(header.alg!)!(header, jws);
     const options = {
       issuer: this.#issuer,
       audience: this.#audience,
@@ -85,8 +81,7 @@ export class Tokens {
       return verifiedOf((await jwtVerify(token, getKey, options)).payload, digest);
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new AuthenticationRefused('expired', verifiedOf(error.payload, digest));
-      if (error instanceof AuthenticationRefused || error instanceof Failure) throw error;
-      throw new AuthenticationRefused('invalid');
+      throw error instanceof errors.JOSEError ? new AuthenticationRefused('invalid') : error;
     }
   }
 }

@@ -34,7 +34,7 @@ export function routeOf(context: ExecutionContext): Route | undefined {
 export const Input = createParamDecorator((_, context: ExecutionContext) => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
   const { params, query, body } = routeOf(context)!;
-  return { params: read(params, request.params), query: read(query, once(query, request.query)), body: read(body, request.body) };
+  return { params: read(params, request.params), query: read(query, request.query), body: read(body, request.body) };
 });
 
 function read(schema: z.ZodType | undefined, value: unknown): unknown {
@@ -44,11 +44,4 @@ function read(schema: z.ZodType | undefined, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (!result.success) throw failureOf(result.error);
   return result.data;
-}
-
-// A repeated parameter comes as an array, which a schema that coerces could take for a number.
-function once(schema: z.ZodType | undefined, query: unknown): unknown {
-  if (schema)
-    for (const [key, value] of Object.entries(query as object)) if (Array.isArray(value)) throw invalid(key, 'must be given once');
-  return query;
 }

@@ -69,7 +69,8 @@ export class Tokens {
   }
 
   async #read(token: string, digest: string): Promise<VerifiedToken> {
-    const getKey: JWTVerifyGetKey = (header, jws) => this.#keys.get(header.alg!)!(header, jws);
+    // Only those of `algorithms` come here.
+    const getKey: JWTVerifyGetKey = (header, jws) => this.#keys.get(header.alg)!(header, jws);
     const options = {
       issuer: this.#issuer,
       audience: this.#audience,

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Drain } from '../../src/http/drain.ts';
 import { spawnServer, startServer, type SpawnedServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer | SpawnedServer | undefined;
@@ -37,6 +38,38 @@ describe('upgrades', () => {
     server = await startServer();
     const answer = await exchange(server.url, 'GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('draining', () => {
+  test('not ready, no new connections, what was registered is finished, then all is closed', async () => {
+    const draining = await startServer();
+    const upgrade = 'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    draining.app.get(Drain).onDrain(() => (begin(), finished));
+    const closed = draining.stop();
+    await begun;
+    expect((await draining.api('GET', '/health/ready')).body).toMatchObject({
+      status: 503,
+      code: 'UNAVAILABLE',
+      details: { reason: 'draining' },
+    });
+    expect(await exchange(draining.url, upgrade)).toMatch(/^HTTP\/1\.1 503 /);
+    // Who is served already goes on being so.
+    await draining.createUser('amal');
+    expect((await draining.api('GET', '/api/v2/me', { as: 'amal' })).status).toBe(200);
+    finish();
+    await closed;
+    await expect(draining.api('GET', '/health/live')).rejects.toThrow();
+  });
+
+  test('what fails while draining keeps nothing else from being closed', async () => {
+    const draining = await startServer();
+    draining.app.get(Drain).onDrain(() => Promise.reject(new Error('cannot')));
+    await draining.stop();
+    expect(draining.logs()).toContainEqual(expect.objectContaining({ level: 'error', msg: 'Draining failed' }));
+    await expect(draining.api('GET', '/health/live')).rejects.toThrow();
   });
 });
 

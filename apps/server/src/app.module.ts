@@ -10,6 +10,7 @@ import { SearchModule } from './features/search/search.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
 import { UsersModule } from './features/users/users.module.ts';
+import { DocsModule } from './http/docs.module.ts';
 import type { HttpEntry } from './http/http-entry.ts';
 import { HttpModule } from './http/http.module.ts';
 import { LogModule } from './log/log.module.ts';
@@ -37,6 +38,7 @@ export class AppModule {
         LogModule,
         LimitsModule,
         HttpModule.with(entry),
+        DocsModule,
         AuthModule,
         UsersModule,
         RealtimeModule,

@@ -178,16 +178,18 @@ function fieldsOf(schema: JsonSchema, prefix: string, optional: boolean): Field[
   ];
 }
 
-function range(min: number | undefined, max: number | undefined, unit: string): string | undefined {
-  if (max === undefined) return min ? `at least ${min}${unit}` : undefined;
-  return min === undefined ? `at most ${max}${unit}` : `${min} to ${max}${unit}`;
+/** What a range of numbers, or of a count of `unit`, is called; undefined where it says nothing. */
+function range(min: number | undefined, max: number | undefined, unit = ''): string | undefined {
+  const units = unit && ` ${unit}${(max ?? min) === 1 ? '' : 's'}`;
+  if (max === undefined) return min ? `at least ${min}${units}` : undefined;
+  return min === undefined ? `at most ${max}${units}` : `${min} to ${max}${units}`;
 }
 
 function constraintsOf(schema: JsonSchema): string[] {
   const found = [
-    range(schema.minLength, schema.maxLength, ' character(s)'),
-    range(schema.minimum, schema.maximum, ''),
-    range(schema.minItems, schema.maxItems, ' item(s)'),
+    range(schema.minLength, schema.maxLength, 'character'),
+    range(schema.minimum, schema.maximum),
+    range(schema.minItems, schema.maxItems, 'item'),
     schema.pattern && `matches \`${schema.pattern}\``,
     schema.default === undefined ? undefined : `default ${JSON.stringify(schema.default)}`,
   ].filter((text): text is string => typeof text === 'string');

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import specifications from '@asyncapi/specs';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import * as v2 from '../src/v2/index.ts';
 // oxlint-disable-next-line typescript/no-explicit-any -- a document is looked into at many places
 type Json = Record<string, any>;
 const document = asyncApiDocument();
-const specification: Json = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json');
+const specification: Json = specifications.schemasWithoutId['3.0.0'];
 
 const at = (reference: string): Json => {
   const found = reference

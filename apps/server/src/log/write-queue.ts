@@ -55,7 +55,8 @@ const CONFLICT_RETRIES = 5;
 // The contract answers UNAVAILABLE within 5 s; what waits longer than this for its commit is told so, and may retry safely.
 const PATIENCE_MS = 4_500;
 // The longest that a message waits for others that still come.
-const GATHER_MS = 20;
+const GATHER_MS = 30;
+const BUSY_SIZE = 100;
 const MAX_BATCH = 4_000;
 
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
@@ -72,6 +73,7 @@ export class WriteQueue {
   #pending = emptyBatch();
   #inFlight: Waiting[] = [];
   #running = false;
+  #lastSize = 0;
   #watch: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
@@ -104,6 +106,11 @@ export class WriteQueue {
     });
   }
 
+  /** True while commits come full: what can wait (indexing) takes less of them. */
+  get busy(): boolean {
+    return this.#lastSize >= BUSY_SIZE;
+  }
+
   /** Resolves when nothing waits and nothing is in flight. */
   idle(): Promise<void> {
     if (!this.#running && this.#pending.size === 0) return Promise.resolve();
@@ -130,6 +137,7 @@ export class WriteQueue {
   async #drain(): Promise<void> {
     while (this.#pending.size > 0) {
       const batch = this.#take();
+      this.#lastSize = batch.size;
       this.#inFlight = everyone(batch);
       this.#watchPatience();
       await this.#commit(batch);

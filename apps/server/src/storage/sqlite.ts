@@ -127,7 +127,11 @@ export function openSqlite(file: string): Storage {
     async selectMany<Row>(statement: { sqlite: string }, keys: readonly string[]) {
       const prepared = writer.prepare(statement.sqlite);
       const rows: Row[] = [];
-      for (const key of keys) for (const row of prepared.all(key)) rows.push(row as Row);
+      // The key of every such statement is a primary key: one row, or none.
+      for (const key of keys) {
+        const row = prepared.get(key);
+        if (row) rows.push(row as Row);
+      }
       return rows;
     },
     async savepoint(work) {

@@ -4,7 +4,7 @@ import { clientEvent, serverEvent, type Namespace } from '../declare.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Count, Reference, Time, UserId, Uuid, text } from '../values.ts';
-import { EditedText, MessageDraft } from './message-types.ts';
+import { EditedText, MessageSend } from './message-types.ts';
 import { Chat, Message } from './objects.ts';
 
 const Ok = z.object({ status: z.literal('ok') });
@@ -57,7 +57,7 @@ export const clientEvents = {
     name: 'chat:message:send',
     summary: 'Sends a message; acknowledged after it is durably stored. A repeated client_message_id stores and delivers nothing.',
     budget: 'write',
-    payload: z.intersection(InChat, MessageDraft),
+    payload: MessageSend,
     ack: z.object({ status: z.literal('sent'), message_id: Uuid, created_at: Time, seq: z.int() }),
   }),
   typing: clientEvent({

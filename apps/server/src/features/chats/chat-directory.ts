@@ -49,7 +49,7 @@ export class ChatDirectory {
   readonly #chats = new Map<string, KnownChat>();
   readonly #loading = new Map<string, Promise<KnownChat | undefined>>();
   /** What memory knows better than the database until it is stored: a chat that is loaded again must not forget it. */
-  #unstored = new Map<string, UnstoredDelivery>();
+  #unstored = new Map<string, Map<string, SeqRanges>>();
   #memberships = 0;
 
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
@@ -89,19 +89,24 @@ export class ChatDirectory {
 
   /** Notes how far a member has received, to be stored later. */
   unstored(chatId: string, userId: string, delivered: SeqRanges): void {
-    this.#unstored.set(`${chatId}\n${userId}`, { chatId, userId, delivered });
+    let members = this.#unstored.get(chatId);
+    if (!members) this.#unstored.set(chatId, (members = new Map()));
+    members.set(userId, delivered);
   }
 
   /** Everything that is not stored yet; whoever takes it stores it, or puts it back. */
   takeUnstored(): UnstoredDelivery[] {
-    const all = [...this.#unstored.values()];
+    const all: UnstoredDelivery[] = [];
+    for (const [chatId, members] of this.#unstored) for (const [userId, delivered] of members) all.push({ chatId, userId, delivered });
     this.#unstored = new Map();
     return all;
   }
 
   /** Puts back what could not be stored; what was noted since stays. */
   putBackUnstored(all: readonly UnstoredDelivery[]): void {
-    for (const one of all) if (!this.#unstored.has(`${one.chatId}\n${one.userId}`)) this.unstored(one.chatId, one.userId, one.delivered);
+    for (const { chatId, userId, delivered } of all) {
+      if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
+    }
   }
 
   #load(chatId: string): Promise<KnownChat | undefined> {
@@ -135,7 +140,7 @@ export class ChatDirectory {
       const members = new Map<string, Membership>();
       for (const row of await readMemberships(db, chatId)) {
         const ahead = row.delivered_ahead === null ? [] : (JSON.parse(row.delivered_ahead) as [number, number][]);
-        const delivered = this.#unstored.get(`${chatId}\n${row.user_id}`)?.delivered ?? { watermark: row.delivered_seq, ahead };
+        const delivered = this.#unstored.get(chatId)?.get(row.user_id) ?? { watermark: row.delivered_seq, ahead };
         members.set(row.user_id, { delivered, readSeq: row.read_seq });
       }
       return { id: chatId, type: chat.type, createdBy: chat.created_by, members, version: counters.version, lastSeq: counters.seq };

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { v2 } from '@majlis/contract';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LogEntry } from '../../log/log-entry.ts';
 import { StreamLog } from '../../log/stream-log.ts';
 import { Publisher, type Audience, type Interest, type StreamKind } from '../../realtime/publisher.ts';
@@ -7,14 +8,16 @@ import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { isUnavailable } from '../../storage/unavailable.ts';
 import { SyncService } from '../sync/sync.service.ts';
 import { chatStream } from './chat-id.ts';
 import { ChatDirectory } from './chat-directory.ts';
-import { CHAT_PROJECTIONS } from './chats.projection.ts';
+import { CHAT_PROJECTIONS, type DeletedMessage } from './chats.projection.ts';
 import { readChatIds, unreadCounts } from './chats.repository.ts';
 import { ChatsService } from './chats.service.ts';
 import { MESSAGE_CREATED, creationEntry, type MessageRecord } from './message-record.ts';
 import { messagesAsSent } from './messages.repository.ts';
+import { MessagesService } from './messages.service.ts';
 import { ReadingService, type ReadReceipt } from './reading.service.ts';
 import { ReceiptsService, type Delivery } from './receipts.service.ts';
 import { TypingService, type Typing } from './typing.service.ts';
@@ -23,18 +26,31 @@ import { toV2Message } from './v2-shapes.ts';
 
 const { serverEvents } = v2;
 
+const RETRY_MS = 250;
+
 /** Which sockets want a chat's events: contract §4. */
 export function chatInterest(session: Session, stream: string): Interest {
   if (session.joined === undefined) return session.left?.has(stream) ? 'none' : 'full';
   return session.joined.has(stream) ? 'full' : 'summary';
 }
 
+/** The kinds of log entries after which a chat list shows another last message. */
+const CHANGES_LAST_MESSAGE: ReadonlySet<string> = new Set([MESSAGE_CREATED, 'message.edited', 'message.deleted']);
+
+/** What sockets that have not joined a chat are told next. */
+interface Summary {
+  chatId: string;
+  /** Of the last message. */
+  seq: number;
+  sessions: readonly Session[];
+}
+
 /** The way out of chats: what their services announce, to the publisher. */
 @Injectable()
 export class ChatsEmitter implements OnModuleInit, StreamKind {
   readonly prefix = 'chat';
-  /** Chats whose summaries are being made, with the message that the next one is to show. */
-  readonly #summaries = new Map<string, { latest: MessageRecord; sessions: readonly Session[] } | undefined>();
+  /** Chats whose summaries are being made, with the next one. */
+  readonly #summaries = new Map<string, Summary | undefined>();
 
   constructor(
     private readonly publisher: Publisher,
@@ -42,6 +58,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     private readonly log: StreamLog,
     private readonly directory: ChatDirectory,
     private readonly chats: ChatsService,
+    private readonly messages: MessagesService,
     private readonly receipts: ReceiptsService,
     private readonly reading: ReadingService,
     private readonly typists: TypingService,
@@ -77,8 +94,16 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     return this.directory.known(id)?.members;
   }
 
+  // While the store is away events wait for it to come back.
   async load(id: string): Promise<void> {
-    await this.directory.get(id);
+    for (;;) {
+      try {
+        return void (await this.directory.get(id));
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        await delay(RETRY_MS);
+      }
+    }
   }
 
   interest = chatInterest;
@@ -88,10 +113,11 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   published(entry: LogEntry, { users, summaries }: Audience): void {
-    if (entry.kind !== MESSAGE_CREATED) return;
-    const message = entry.data as MessageRecord;
-    this.receipts.live(message, users);
-    if (summaries.length > 0) void this.#summarize(message, summaries);
+    if (entry.kind === MESSAGE_CREATED) this.receipts.live(entry.data as MessageRecord, users);
+    if (summaries.length === 0 || !CHANGES_LAST_MESSAGE.has(entry.kind)) return;
+    const { chatId, seq } = entry.data as MessageRecord | DeletedMessage;
+    const isLast = seq >= (this.directory.known(chatId)?.lastSeq ?? 0);
+    if (isLast) void this.#summarize({ chatId, seq, sessions: summaries });
   }
 
   #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
@@ -121,25 +147,28 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     if (chat && stream === chatStream(chat.id)) this.receipts.fetched(chat, userId, messages);
   }
 
-  // `chat:updated` says what is now, so while one is being made only the latest message counts.
-  async #summarize(message: MessageRecord, sessions: readonly Session[]): Promise<void> {
-    const busy = this.#summaries.has(message.chatId);
-    this.#summaries.set(message.chatId, { latest: message, sessions });
+  // `chat:updated` says what is now, so while one is being made only the latest counts.
+  async #summarize(summary: Summary): Promise<void> {
+    const { chatId } = summary;
+    const busy = this.#summaries.has(chatId);
+    this.#summaries.set(chatId, summary);
     if (busy) return;
-    for (let next = this.#summaries.get(message.chatId); next; next = this.#summaries.get(message.chatId)) {
-      this.#summaries.set(message.chatId, undefined);
+    for (let next = this.#summaries.get(chatId); next; next = this.#summaries.get(chatId)) {
+      this.#summaries.set(chatId, undefined);
       // Where the store is away the list is stale until the client asks again, as it does on every connection.
-      await this.#sendSummaries(next.latest, next.sessions).catch(() => undefined);
+      await this.#sendSummaries(next).catch(() => undefined);
     }
-    this.#summaries.delete(message.chatId);
+    this.#summaries.delete(chatId);
   }
 
-  async #sendSummaries(latest: MessageRecord, sessions: readonly Session[]): Promise<void> {
-    const bySession = Map.groupBy(sessions, (session) => session.userId);
-    const unread = await unreadCounts(this.storage.db, latest.chatId, [...bySession.keys()]);
+  async #sendSummaries({ chatId, seq, sessions }: Summary): Promise<void> {
+    const last = await this.messages.at(chatId, seq);
+    if (!last) return;
+    const users = new Set(sessions.map((session) => session.userId));
+    const unread = await unreadCounts(this.storage.db, chatId, [...users], seq);
     for (const [userId, count] of unread) {
-      const data = { chat_id: latest.chatId, last_message: toV2Message(latest), last_seq: latest.seq, unread_count: count };
-      this.publisher.toUser(userId, v2Only(serverEvents.chatUpdated.name, data), (session) => chatInterest(session, chatStream(latest.chatId)) === 'summary');
+      const data = { chat_id: chatId, last_message: toV2Message(last), last_seq: seq, unread_count: count };
+      this.publisher.toUser(userId, v2Only(serverEvents.chatUpdated.name, data), (session) => chatInterest(session, chatStream(chatId)) === 'summary');
     }
   }
 }

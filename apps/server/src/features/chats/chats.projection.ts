@@ -12,6 +12,7 @@ export type EditedMessage = MessageRecord & { previous: number };
 export interface DeletedMessage {
   chatId: string;
   messageId: string;
+  seq: number;
   deletedAt: number;
 }
 

@@ -157,8 +157,8 @@ export function readChats(
   return query.orderBy('active_at', 'desc').orderBy('id', 'desc').limit(filter.limit).execute() as Promise<(ChatRow & { active_at: number })[]>;
 }
 
-/** How many messages of others each of `userIds` has not read. */
-export async function unreadCounts(db: Database, chatId: string, userIds: readonly string[]): Promise<Map<string, number>> {
+/** How many messages of others each of `userIds` has not read, up to `upToSeq` where it is given. */
+export async function unreadCounts(db: Database, chatId: string, userIds: readonly string[], upToSeq?: number): Promise<Map<string, number>> {
   if (userIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('chat_members as m')
@@ -173,10 +173,11 @@ export async function unreadCounts(db: Database, chatId: string, userIds: readon
         .whereRef('o.sender_id', '=', 'm.user_id')
         .where('o.chat_id', '=', chatId)
         .whereRef('o.seq', '>', 'm.read_seq')
+        .$if(upToSeq !== undefined, (own) => own.where('o.seq', '<=', upToSeq!))
         .as('own'),
     ])
     .where('m.chat_id', '=', chatId)
     .where('m.user_id', 'in', userIds)
     .execute();
-  return new Map(rows.map((row) => [row.user_id, row.seq - row.read_seq - (row.own ?? 0)]));
+  return new Map(rows.map((row) => [row.user_id, Math.max(0, (upToSeq ?? row.seq) - row.read_seq - (row.own ?? 0))]));
 }

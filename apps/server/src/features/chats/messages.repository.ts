@@ -1,4 +1,4 @@
-import { bulkInsert, bulkSelect, bulkUpdate } from '../../storage/bulk.ts';
+import { bulkInsert, bulkUpdate } from '../../storage/bulk.ts';
 import type { MessagesTable } from '../../storage/schema.ts';
 import type { Database, WriteConnection } from '../../storage/storage.ts';
 
@@ -237,6 +237,3 @@ export async function moveReadWatermark(db: Database, chatId: string, userId: st
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
-
-/** Used by the send command to check membership at the commit. */
-export const SELECT_MEMBERS_OF_CHAT = bulkSelect('chat_members', ['chat_id', 'user_id'], 'chat_id');

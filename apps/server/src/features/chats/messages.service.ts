@@ -15,7 +15,7 @@ import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
 import {
-  countReactions, deleteReactions, findContentOf, findMessage, findMessages, messagesAsSent, pageMessages, readReactions, setReaction, updateMessage,
+  countReactions, deleteReactions, findContentOf, findMessage, findMessages, messagesAsSent, messagesAt, pageMessages, readReactions, setReaction, updateMessage,
   type MessageRow,
 } from './messages.repository.ts';
 import { ReceiptsService } from './receipts.service.ts';
@@ -159,6 +159,12 @@ export class MessagesService {
     });
   }
 
+  /** The message at a place of a chat, as it is now. */
+  async at(chatId: string, seq: number): Promise<MessageRecord | undefined> {
+    const [message] = await this.#withReactions(this.#storage.db, await messagesAt(this.#storage.db, [{ chatId, seq }]));
+    return message;
+  }
+
   /** One message as `userId` is shown it. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */
   async one(userId: string, chatId: string, messageId: string): Promise<MessageView> {
     await this.#chats.ofMember(userId, chatId);
@@ -240,7 +246,7 @@ async function keepOriginal(tx: WriteTransaction, stream: string, { chat_id, seq
 
 /** Takes a message's content out of its row and out of every log entry that carried it, and appends the deletion. */
 async function removeContent(tx: WriteTransaction, stream: string, row: MessageRow): Promise<void> {
-  const deleted: DeletedMessage = { chatId: row.chat_id, messageId: row.id, deletedAt: tx.now };
+  const deleted: DeletedMessage = { chatId: row.chat_id, messageId: row.id, seq: row.seq, deletedAt: tx.now };
   const version = tx.append(stream, 'message.deleted', deleted);
   await updateMessage(tx.db, row.id, { content: '', metadata: '{}', version, deleted_at: tx.now });
   await deleteReactions(tx.db, row.id);

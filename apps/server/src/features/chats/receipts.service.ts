@@ -17,7 +17,7 @@ export interface Delivery {
 }
 
 // Receipts are states: what a crash loses of them is told again when the message is next fetched.
-const STORE_EVERY_MS = 500;
+const STORE_EVERY_MS = 1_000;
 
 const STORE_DELIVERED: Command<readonly UnstoredDelivery[], void> = {
   name: 'store-delivered',

@@ -14,8 +14,9 @@ const INDEXED_KINDS: ReadonlySet<string> = new Set(['message.created', 'message.
 
 // Single messages gather for a moment and share a commit; a search does not wait for it.
 const GATHER_MS = 1_000;
-// Slow enough that nobody else's message waits for long behind the index.
-const MESSAGES_A_SECOND = 2_000;
+// Slow enough that nobody else's message waits for long behind the index; while the server is busy, slower: the index may trail, and a
+// search brings what it looks through up to date.
+const MESSAGES_A_SECOND = { quiet: 2_000, busy: 200 };
 const RETRY_MS = 1_000;
 // Hints beyond this are dropped, and found by looking through all chats instead.
 const HINTS = 10_000;
@@ -95,7 +96,7 @@ export class SearchIndexer {
         if (this.#hinted.size > 0) {
           const step = await this.#indexHinted();
           // Where another node is at it, there is no hurry.
-          await pause(step ? Math.max(1, (step.messages / MESSAGES_A_SECOND) * 1_000) : GATHER_MS, signal);
+          await pause(step ? Math.max(1, (step.messages / MESSAGES_A_SECOND[this.#queue.busy ? 'busy' : 'quiet']) * 1_000) : GATHER_MS, signal);
         } else if (this.#sweepAfter === null) {
           await this.#hinting();
           await pause(GATHER_MS, signal);

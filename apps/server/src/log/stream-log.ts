@@ -34,9 +34,9 @@ export class StreamLog {
 
   /**
    * The entries of `stream` after `version`, in order, at most `limit`. What was forgotten (`streams.forgotten`) is missing.
-   * @param db a snapshot, where what is read must fit to something else
+   * @param db a snapshot: what is committed between reading the log and reading the source would come without what is before it
    */
-  async read(stream: string, version: number, limit: number, db: Database = this.#storage.db): Promise<StoredEntry[]> {
+  async read(stream: string, version: number, limit: number, db: Database): Promise<StoredEntry[]> {
     const rows = await readEntries(db, stream, version, limit);
     const source = this.#sources.get(stream.slice(0, stream.indexOf(':')));
     if (!source) return rows;
@@ -44,9 +44,10 @@ export class StreamLog {
     return merge(rows, await source.read(db, stream, seq, limit), version).slice(0, limit);
   }
 
-  /** As `read`, without sizes. */
+  /** As `read`, in a snapshot of its own and without sizes. */
   async entries(stream: string, version: number, limit: number): Promise<LogEntry[]> {
-    return (await this.read(stream, version, limit)).map(({ entry }) => entry);
+    const stored = await this.#storage.snapshot((db) => this.read(stream, version, limit, db));
+    return stored.map(({ entry }) => entry);
   }
 }
 

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { deleteEntriesBefore, readCounters, readEntries, rewriteEntry } from '../../src/log/stream-log.repository.ts';
+import { StreamLog } from '../../src/log/stream-log.ts';
 import { WriteQueue } from '../../src/log/write-queue.ts';
+import type { WriteTransaction } from '../../src/log/write-transaction.ts';
 import { bulkInsert } from '../../src/storage/bulk.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { ENGINES, openMigrated, type OpenEngine } from '../support/engines.ts';
+import { seededRandom } from '../support/random.ts';
 import { CommitRecorder, upTo } from './commit-recorder.ts';
 
 const INSERT_LOG = bulkInsert('stream_log', {
@@ -75,6 +78,91 @@ for (const engine of ENGINES) {
       await append(stream, 'first', 'secret', 'third');
       await queue.run([stream], (tx) => rewriteEntry(tx.db, stream, 2, { content: '' }));
       expect((await readEntries(storage.db, stream, 0, 10)).map(({ entry }) => entry.data)).toEqual(['first', { content: '' }, 'third']);
+    });
+
+    describe("entries that are a feature's own rows", () => {
+      // A message in miniature: its row says what its entry would.
+      const INSERT_ROW = bulkInsert('application_state', { key: 'text', value: 'text' });
+      let log: StreamLog;
+      let whileReading: (() => Promise<unknown>) | undefined;
+
+      beforeEach(() => {
+        whileReading = undefined;
+        log = new StreamLog(storage);
+        log.register({
+          prefix: 'chat',
+          kind: 'sent',
+          async read(db, id, seq, limit) {
+            await whileReading?.();
+            const rows = await db.selectFrom('application_state').selectAll().where('key', 'like', `${id}/%`).execute();
+            return rows
+              .map(({ value }) => JSON.parse(value) as { seq: number; version: number })
+              .filter((row) => row.seq > seq)
+              .toSorted((a, b) => a.seq - b.seq)
+              .slice(0, limit)
+              .map((data) => ({ entry: { stream: id, version: data.version, kind: 'sent', data, createdAt: 0 }, bytes: 1 }));
+          },
+        });
+      });
+
+      const send = (tx: WriteTransaction, id: string) => {
+        const seq = tx.nextSeq(id);
+        const row = { seq, version: tx.stream(id).version + 1 };
+        tx.appendFromRow(id, 'sent', row);
+        return [`${id}/${seq}`, JSON.stringify(row)];
+      };
+      const sendOne = (id: string) => queue.run([id], async (tx) => void (await tx.connection.insertMany(INSERT_ROW, [send(tx, id)])));
+      const read = async (version: number, limit: number) =>
+        (await log.entries(stream, version, limit)).map((entry) => `${entry.version} ${entry.kind}`);
+
+      test('stand in the log where they belong, from any version and in pages of any length', async () => {
+        const random = seededRandom();
+        const expected: string[] = [];
+        for (let version = 1; version <= 40; version++) {
+          const sent = random.below(2) === 0;
+          if (sent) await sendOne(stream);
+          else await append(stream, {});
+          expected.push(`${version} ${sent ? 'sent' : 'changed'}`);
+        }
+        for (const limit of [1, 2, 7, 100]) {
+          for (let version = 0; version <= 41; version++) {
+            expect(await read(version, limit), `SEED=${random.seed} after ${version}, at most ${limit}`).toEqual(
+              expected.slice(version, version + limit),
+            );
+          }
+        }
+      });
+
+      test('a job that fails gives their versions back too', async () => {
+        const outcomes = await Promise.allSettled([
+          sendOne(stream),
+          queue.run([stream], async (tx) => {
+            tx.append(stream, 'changed', {});
+            send(tx, stream);
+            tx.append(stream, 'changed', {});
+            throw new Error('of its own');
+          }),
+          append(stream, {}),
+          sendOne(stream),
+        ]);
+        expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+        expect(await read(0, 10)).toEqual(['1 sent', '2 changed', '3 sent']);
+        expect((await readCounters(storage.db, [stream])).get(stream)).toMatchObject({ version: 3, seq: 2 });
+      });
+
+      // PGlite has one connection: who reads keeps who writes waiting.
+      test.skipIf(engine.name === 'PGlite')('what is committed between reading the log and reading the rows leaves no hole', async () => {
+        await sendOne(stream);
+        whileReading = async () => {
+          whileReading = undefined;
+          await append(stream, {});
+          await sendOne(stream);
+        };
+        const first = await log.entries(stream, 0, 10);
+        const versions = first.map(({ version }) => version);
+        expect(versions).toEqual(upTo(versions.length));
+        expect(await read(0, 10)).toEqual(['1 sent', '2 changed', '3 sent']);
+      });
     });
 
     test('what is older than the retention is deleted, and nothing else', async () => {

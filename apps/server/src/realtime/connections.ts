@@ -8,7 +8,6 @@ import { Authenticator, type Principal } from '../auth/authenticator.ts';
 import { DevicesService, type SyncReason } from '../auth/devices.service.ts';
 import { Failure } from '../errors.ts';
 import { ClientAddresses } from '../http/client-address.ts';
-import { isUnavailable } from '../storage/unavailable.ts';
 import { errorBody } from './error-body.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
@@ -19,18 +18,17 @@ import { TurnWriter } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { RefusalDelays } from './refusal-delays.ts';
-import { Session, type Connection, type Identity } from './session.ts';
+import { identityOf, type Connection, type Identity, type Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { connectionOf, cutTransport, dropRequest, interceptEvents, type EngineConnection } from './socket-io-internals.ts';
+import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, type EngineConnection } from './socket-io-internals.ts';
+import { SocketIoSession } from './socket-io-session.ts';
+import { whileStoreAway } from './while-store-away.ts';
 
 /** What the middleware found out, for the connection that follows it. */
 type Admission =
   | { admitted: true; identity: Identity; device: string; reason: SyncReason; locale: Session['locale'] }
   | { admitted: false; failure: Failure };
 
-// While the store is away a CONNECT is held: contract §1.
-const HELD_MS = 20_000;
-const RETRY_MS = 250;
 const EXPIRY_CHECK_MS = 1_000;
 // Node's timers take at most 2^31 - 1 ms; a longer pause is never asked for.
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -81,8 +79,7 @@ export class Connections implements OnModuleDestroy {
     const connection = this.#connection(socket);
     if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
     const { identity, device, reason, locale } = admission;
-    const namespace = socket.nsp.name;
-    const session = new Session({ socket, connection, namespace, locale, device, identity, dialect: this.#rules(socket).dialect });
+    const session = new SocketIoSession({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
     dropRequest(socket);
     interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
     socket.on('disconnect', (cause) => this.#closed(session, cause));
@@ -108,9 +105,9 @@ export class Connections implements OnModuleDestroy {
     return identity;
   }
 
-  /** Ends all sockets of a user: the user is deleted, disabled, or no longer allowed where they are. */
-  endUser(userId: string, allowed: (session: Session) => boolean): void {
-    for (const session of [...this.sessions.of(userId)]) if (!allowed(session)) this.#end(session);
+  /** Ends those sockets of a user that `allowed` does not spare: the user is deleted, disabled, or by `failure` no longer allowed there. */
+  endUser(userId: string, allowed: (session: Session) => boolean, failure = new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN)): void {
+    for (const session of [...this.sessions.of(userId)]) if (!allowed(session)) session.end(failure);
   }
 
   #rules(socket: Socket) {
@@ -125,7 +122,7 @@ export class Connections implements OnModuleDestroy {
     if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
     let principal: Principal;
     try {
-      principal = await this.#whileStoreAway(() => this.authenticator.authenticate(presented.token));
+      principal = await whileStoreAway(() => this.authenticator.authenticate(presented.token));
     } catch (error) {
       if (!(error instanceof AuthenticationRefused)) throw error;
       const { token, reason } = error;
@@ -184,7 +181,7 @@ export class Connections implements OnModuleDestroy {
     let connection = this.#connections.get(engine);
     if (!connection) {
       const ip = this.addresses.of(engine.request as Pick<IncomingMessage, 'socket' | 'headers'>);
-      connection = { outbox: this.writer.open(engine), ip, sessions: new Set() };
+      connection = { outbox: this.writer.open(new EngineWire(engine)), ip, sessions: new Set() };
       this.#connections.set(engine, connection);
     }
     return connection;
@@ -210,17 +207,7 @@ export class Connections implements OnModuleDestroy {
     for (const session of [...this.sessions.all()]) {
       if (session.identity.expiresAt > now) continue;
       this.devices.refused({ ...session.identity, device: session.device });
-      this.#end(session);
+      session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
     }
   }
-
-  #end(session: Session): void {
-    session.send('error', errorBody(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN), session.locale));
-    session.connection.outbox.flush();
-    session.socket.disconnect();
-  }
-}
-
-function identityOf({ user, exp, tokenHash }: Principal): Identity {
-  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash };
 }

@@ -1,11 +1,9 @@
 /**
- * Packets as bytes. A server's WebSocket frames are not masked, so one encoding serves every receiver: an event is stringified
- * once and framed once, however many sockets get it.
+ * Packets as bytes. A packet is the text of one WebSocket frame, whatever protocol is spoken in it. A server's frames are not masked,
+ * so one encoding serves every receiver: an event is stringified once and framed once, however many sockets get it.
  */
 import { constants, deflateRawSync } from 'node:zlib';
 
-// Engine.IO's "message" packet type, which precedes every Socket.IO packet.
-const MESSAGE = 0x34;
 const FINAL_TEXT = 0x81;
 const COMPRESSED = 0x40;
 /** Frames from this size on are compressed for sockets that negotiated it: contract §9. */
@@ -31,19 +29,19 @@ function writeHeader(target: Buffer, offset: number, payload: number, flags: num
   return offset + 10;
 }
 
-/** A Socket.IO event packet (type 2) with its one argument given as JSON. `namespace` `/` is not written. */
+/** A Socket.IO event (an Engine.IO message, 4, of type 2) with its one argument given as JSON. `namespace` `/` is not written. */
 export function eventPacket(namespace: string, event: string, json: string): string {
-  return namespace === '/' ? `2["${event}",${json}]` : `2${namespace},["${event}",${json}]`;
+  return namespace === '/' ? `42["${event}",${json}]` : `42${namespace},["${event}",${json}]`;
 }
 
-/** A Socket.IO acknowledgement packet (type 3) with its one argument given as JSON. */
+/** A Socket.IO acknowledgement (an Engine.IO message, 4, of type 3) with its one argument given as JSON. */
 export function ackPacket(namespace: string, id: number, json: string): string {
-  return namespace === '/' ? `3${id}[${json}]` : `3${namespace},${id}[${json}]`;
+  return namespace === '/' ? `43${id}[${json}]` : `43${namespace},${id}[${json}]`;
 }
 
-/** Bytes of a packet as a WebSocket frame with Engine.IO's prefix. */
+/** Bytes of a packet as a WebSocket frame. */
 export function frameBytes(packet: string): number {
-  const payload = Buffer.byteLength(packet) + 1;
+  const payload = Buffer.byteLength(packet);
   return payload + headerBytes(payload);
 }
 
@@ -51,10 +49,9 @@ export function frameBytes(packet: string): number {
 export function writeFrame(target: Buffer, offset: number, packet: string, bytes: number): number {
   const payload = bytes < 128 ? bytes - 2 : bytes < 65_540 ? bytes - 4 : bytes - 10;
   const start = writeHeader(target, offset, payload, FINAL_TEXT);
-  target[start] = MESSAGE;
   // Most packets are plain ASCII: then characters are bytes and the cheaper writer does.
-  if (packet.length === payload - 1) target.write(packet, start + 1, 'latin1');
-  else target.write(packet, start + 1, 'utf8');
+  if (packet.length === payload) target.write(packet, start, 'latin1');
+  else target.write(packet, start, 'utf8');
   return start + payload;
 }
 
@@ -71,7 +68,7 @@ export function frame(packet: string): Buffer {
  * sockets and none keeps a compressor.
  */
 export function compressedFrame(packet: string): Buffer {
-  const deflated = deflateRawSync(`4${packet}`, { level: COMPRESSION_LEVEL, finishFlush: constants.Z_SYNC_FLUSH });
+  const deflated = deflateRawSync(packet, { level: COMPRESSION_LEVEL, finishFlush: constants.Z_SYNC_FLUSH });
   // RFC 7692 §7.2.1: the four bytes that end a sync flush are left out.
   const payload = deflated.length - 4;
   const head = headerBytes(payload);

@@ -1,6 +1,20 @@
+import type { Writable } from 'node:stream';
 import { COMPRESS_FROM_BYTES, compressedFrame, frameBytes, writeFrame } from './frame.ts';
 import { SharedPackets } from './shared-packets.ts';
-import { compresses, cutTransport, directSocket, waitingBytes, type EngineConnection } from './socket-io-internals.ts';
+
+/** A network connection as an outbox writes to it, whatever protocol is spoken on it. */
+export interface Wire {
+  /** Where frames of ours may be written past the library above, in the order of its own; undefined: not now. */
+  direct(): Writable | undefined;
+  /** Whether the peer takes compressed frames. */
+  compresses(): boolean;
+  /** Sends a packet by way of the library above. */
+  write(packet: string): void;
+  /** Bytes that wait for a peer that does not read, on either path. */
+  waitingBytes(): number;
+  /** Ends the connection at once, without waiting for the peer. */
+  cut(): void;
+}
 
 /** Writes all outboxes that got something in this turn of the event loop, once, after its poll phase. */
 export class TurnWriter {
@@ -19,8 +33,8 @@ export class TurnWriter {
   }
 
   /** An outbox for a new connection. */
-  open(connection: EngineConnection): Outbox {
-    return new Outbox(connection, this);
+  open(wire: Wire): Outbox {
+    return new Outbox(wire, this);
   }
 
   /** Called by an outbox when it gets its first packet of a turn. */
@@ -39,10 +53,15 @@ export class TurnWriter {
     turn++;
     for (const outbox of dirty) {
       outbox.flush();
-      if (waitingBytes(outbox.connection) <= this.#maxBufferedBytes) continue;
-      this.#onCutOff();
-      cutTransport(outbox.connection);
+      this.cutIfStuck(outbox.wire);
     }
+  }
+
+  /** Cuts a peer off that does not read. */
+  cutIfStuck(wire: Wire): void {
+    if (wire.waitingBytes() <= this.#maxBufferedBytes) return;
+    this.#onCutOff();
+    wire.cut();
   }
 }
 
@@ -58,12 +77,12 @@ type Chunk = string | SharedPackets;
 
 /** What waits to be written to one connection in this turn, in order. */
 export class Outbox {
-  readonly connection: EngineConnection;
+  readonly wire: Wire;
   readonly #writer: TurnWriter;
   #chunks: Chunk[] = [];
 
-  constructor(connection: EngineConnection, writer: TurnWriter) {
-    this.connection = connection;
+  constructor(wire: Wire, writer: TurnWriter) {
+    this.wire = wire;
     this.#writer = writer;
   }
 
@@ -72,23 +91,23 @@ export class Outbox {
     if (this.#chunks.push(chunk) === 1) this.#writer.add(this);
   }
 
-  /** Writes what waits: straight to the network where that keeps the order, else through Engine.IO. */
+  /** Writes what waits: straight to the network where that keeps the order, else through the library above. */
   flush(): void {
     const chunks = this.#chunks;
     if (chunks.length === 0) return;
     this.#chunks = [];
-    const socket = directSocket(this.connection);
-    if (!socket) return this.#writeThroughEngine(chunks);
-    const compressed = compresses(this.connection);
+    const socket = this.wire.direct();
+    if (!socket) return this.#writeThroughLibrary(chunks);
+    const compressed = this.wire.compresses();
     const first = chunks[0]!;
     if (chunks.length === 1 && typeof first !== 'string') socket.write(first.bytes(compressed));
     else socket.write(join(chunks, compressed));
   }
 
-  #writeThroughEngine(chunks: Chunk[]): void {
+  #writeThroughLibrary(chunks: Chunk[]): void {
     for (const chunk of chunks) {
-      if (typeof chunk === 'string') this.connection.write(chunk, { compress: true });
-      else for (const packet of chunk.packets) this.connection.write(packet, { compress: true });
+      if (typeof chunk === 'string') this.wire.write(chunk);
+      else for (const packet of chunk.packets) this.wire.write(packet);
     }
   }
 }

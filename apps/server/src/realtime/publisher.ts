@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { LogEntry } from '../log/log-entry.ts';
-import { eventPacket } from './frame.ts';
+import { streamKind, type LogEntry } from '../log/log-entry.ts';
 import { currentTurn } from './outbox.ts';
 import type { Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
@@ -24,7 +23,7 @@ export type Interest = 'full' | 'summary' | 'none';
 
 /** What a feature tells the publisher of its streams. */
 export interface StreamKind {
-  /** Streams are named `<prefix>:<id>`. */
+  /** Streams are named `<prefix>:<id>`, or by the prefix alone where there is only one. */
   readonly prefix: string;
   /** The users who may have the stream's events, from memory; undefined where memory does not know them yet. */
   members(id: string): ReadonlyMap<string, unknown> | undefined;
@@ -39,15 +38,19 @@ export interface StreamKind {
 
 /** Sockets of one namespace and dialect: they get the very same bytes. */
 class Group {
-  readonly namespace: string;
   readonly dialect: string;
-  readonly sessions: Session[] = [];
+  readonly sessions: [Session, ...Session[]];
   #open: SharedPackets | undefined;
   #turn = -1;
 
-  constructor(namespace: string, dialect: string) {
-    this.namespace = namespace;
-    this.dialect = dialect;
+  constructor(first: Session) {
+    this.dialect = first.dialect;
+    this.sessions = [first];
+  }
+
+  /** An event as all of them get it. */
+  packet({ event, data }: WireEvent, version?: number): string {
+    return this.sessions[0].packet(event, JSON.stringify(data), version);
   }
 
   push(packet: string): void {
@@ -114,7 +117,7 @@ export class Publisher {
 
   /** The kind of a stream. */
   kindOf(stream: string): StreamKind | undefined {
-    return this.#kinds.get(stream.slice(0, stream.indexOf(':')));
+    return this.#kinds.get(streamKind(stream));
   }
 
   /** Gives an entry to every socket of this node that wants it. Entries of a stream come in version order and stay in it. */
@@ -143,6 +146,11 @@ export class Publisher {
     return audience;
   }
 
+  /** Drops what is kept of a stream's audience: who its members are has changed otherwise than by an entry of the log. */
+  forgetAudience(stream: string): void {
+    this.#audiences.delete(stream);
+  }
+
   /** Sends a passing event (receipts, summaries) to the sockets of a user that `wants` picks; `project` gives it in each dialect. */
   toUser(userId: string, project: (dialect: string) => WireEvent | undefined, wants: (session: Session) => boolean): void {
     for (const session of this.#sessions.of(userId)) {
@@ -153,12 +161,24 @@ export class Publisher {
     }
   }
 
+  /**
+   * As `toUser`, for many events of one name at once, their arguments already JSON: a message in a chat of 100 has 99 receipts, and
+   * each told by itself would cost more than the message.
+   */
+  manyToUser(userId: string, event: string, jsons: readonly string[], wants: (session: Session) => boolean): void {
+    for (const session of this.#sessions.of(userId)) {
+      if (!wants(session)) continue;
+      for (const json of jsons) session.connection.outbox.push(session.packet(event, json));
+      this.#deliveries += jsons.length;
+    }
+  }
+
   /** Sends a passing event to the sockets that get every event of a stream; `project` gives it in each dialect. */
   toStream(stream: string, project: (dialect: string) => WireEvent | undefined, except: (session: Session) => boolean): void {
     for (const group of this.audience(stream)?.groups ?? []) {
       const wire = project(group.dialect);
       if (!wire) continue;
-      const packet = eventPacket(group.namespace, wire.event, JSON.stringify(wire.data));
+      const packet = group.packet(wire);
       for (const session of group.sessions) {
         if (except(session)) continue;
         session.connection.outbox.push(packet);
@@ -171,7 +191,7 @@ export class Publisher {
     for (const group of audience.groups) {
       const wire = this.project(entry, group.dialect);
       if (!wire) continue;
-      group.push(eventPacket(group.namespace, wire.event, JSON.stringify(wire.data)));
+      group.push(group.packet(wire, entry.version));
       this.#deliveries += group.sessions.length;
     }
     kind.published?.(entry, audience);
@@ -193,13 +213,13 @@ export class Publisher {
     const summaries: Session[] = [];
     for (const userId of members) {
       for (const session of this.#sessions.of(userId)) {
-        const interest = kind.interest(session, stream);
+        const interest = session.carries(kind.prefix) ? kind.interest(session, stream) : 'none';
         if (interest === 'summary') summaries.push(session);
         if (interest !== 'full') continue;
         const key = `${session.namespace} ${session.dialect}`;
-        let group = groups.get(key);
-        if (!group) groups.set(key, (group = new Group(session.namespace, session.dialect)));
-        group.sessions.push(session);
+        const group = groups.get(key);
+        if (group) group.sessions.push(session);
+        else groups.set(key, new Group(session));
         users.add(userId);
       }
     }

@@ -1,7 +1,7 @@
 import type { Locale } from '@majlis/contract';
-import type { Socket } from 'socket.io';
+import type { Principal } from '../auth/authenticator.ts';
+import type { Failure } from '../errors.ts';
 import type { Outbox } from './outbox.ts';
-import { ackPacket, eventPacket } from './frame.ts';
 
 /** One network connection; the sockets of several namespaces may share it. */
 export interface Connection {
@@ -19,10 +19,14 @@ export interface Identity {
   tokenHash: string;
 }
 
-/** An authenticated socket in a namespace. */
-export class Session {
+/** Whose a socket is that shows this principal's token. */
+export function identityOf({ user, exp, tokenHash }: Principal): Identity {
+  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash };
+}
+
+/** An authenticated socket in a namespace, whatever protocol it speaks. */
+export abstract class Session {
   readonly id: string;
-  readonly socket: Socket;
   readonly connection: Connection;
   readonly namespace: string;
   readonly userId: string;
@@ -42,9 +46,8 @@ export class Session {
   /** When it was last told of a rate limit, in milliseconds: at most once a second. */
   toldOfLimitAt = 0;
 
-  constructor(fields: Pick<Session, 'socket' | 'connection' | 'namespace' | 'locale' | 'device' | 'dialect' | 'identity'>) {
-    this.id = fields.socket.id;
-    this.socket = fields.socket;
+  constructor(fields: Pick<Session, 'id' | 'connection' | 'namespace' | 'locale' | 'device' | 'dialect' | 'identity'>) {
+    this.id = fields.id;
     this.connection = fields.connection;
     this.namespace = fields.namespace;
     this.userId = fields.identity.userId;
@@ -56,13 +59,22 @@ export class Session {
     this.loggedUserId = JSON.stringify(this.userId);
   }
 
-  /** Queues an event for this socket alone. Every event has exactly one argument. */
-  send(event: string, data: unknown): void {
-    this.connection.outbox.push(eventPacket(this.namespace, event, JSON.stringify(data)));
-  }
+  /** An event as sockets of this kind and namespace get it. @param version of the stream's change that it tells, where it tells one */
+  abstract packet(event: string, json: string, version?: number): string;
 
   /** Queues an acknowledgement; exactly one argument. */
-  acknowledge(id: number, answer: unknown): void {
-    this.connection.outbox.push(ackPacket(this.namespace, id, JSON.stringify(answer)));
+  abstract acknowledge(id: number, answer: unknown): void;
+
+  /** Ends the socket for good and tells why: the client is not to come back by itself. */
+  abstract end(failure: Failure): void;
+
+  /** Whether this socket can get streams of a kind at all. */
+  carries(_prefix: string): boolean {
+    return true;
+  }
+
+  /** Queues an event for this socket alone. Every event has exactly one argument. */
+  send(event: string, data: unknown): void {
+    this.connection.outbox.push(this.packet(event, JSON.stringify(data)));
   }
 }

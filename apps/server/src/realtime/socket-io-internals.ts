@@ -6,6 +6,7 @@ import type { Server as EngineServer } from 'engine.io';
 import type { IncomingMessage } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Socket } from 'socket.io';
+import type { Wire } from './outbox.ts';
 
 /** An Engine.IO connection, as far as it is used here. */
 export interface EngineConnection {
@@ -55,27 +56,45 @@ export function interceptEvents(socket: Socket, receive: (packet: InboundPacket)
   (socket as unknown as { onevent: (packet: InboundPacket) => void }).onevent = receive;
 }
 
-/**
- * Where frames of ours may be written past Engine.IO and ws: an open WebSocket with nothing queued above it, so that the order of
- * a socket's packets is kept across both paths. Undefined for polling, during an upgrade and while ws is compressing.
- */
-export function directSocket(connection: EngineConnection): NetSocket | undefined {
-  const ws = connection.transport.socket;
-  if (ws === undefined || connection.readyState !== 'open' || connection.writeBuffer.length > 0 || connection.transport.name !== 'websocket') return undefined;
-  if (ws.readyState !== WS_OPEN || ws._sender._state !== SENDER_IDLE || ws._sender._queue.length > 0) return undefined;
-  return ws._socket ?? undefined;
-}
+/** An Engine.IO connection as an outbox writes to it. */
+export class EngineWire implements Wire {
+  readonly #connection: EngineConnection;
 
-/** True where the peer negotiated per-message compression. */
-export function compresses(connection: EngineConnection): boolean {
-  return connection.transport.socket?.extensions.includes('permessage-deflate') === true;
-}
+  constructor(connection: EngineConnection) {
+    this.#connection = connection;
+  }
 
-/** Bytes that wait for a peer that does not read, on either path. */
-export function waitingBytes(connection: EngineConnection): number {
-  let waiting = connection.transport.socket?._socket?.writableLength ?? 0;
-  for (const packet of connection.writeBuffer) waiting += String((packet as { data?: unknown }).data ?? '').length;
-  return waiting;
+  /**
+   * The network socket of an open WebSocket with nothing queued above it, so that the order of a socket's packets is kept across both
+   * paths. Undefined for polling, during an upgrade and while ws is compressing.
+   */
+  direct(): NetSocket | undefined {
+    const { transport, readyState, writeBuffer } = this.#connection;
+    const ws = transport.socket;
+    if (ws === undefined || readyState !== 'open' || writeBuffer.length > 0 || transport.name !== 'websocket') return undefined;
+    if (ws.readyState !== WS_OPEN || ws._sender._state !== SENDER_IDLE || ws._sender._queue.length > 0) return undefined;
+    return ws._socket ?? undefined;
+  }
+
+  /** True where the peer negotiated per-message compression. */
+  compresses(): boolean {
+    return this.#connection.transport.socket?.extensions.includes('permessage-deflate') === true;
+  }
+
+  write(packet: string): void {
+    // Engine.IO writes its own packet type, which is the first character, before what it is given.
+    this.#connection.write(packet.slice(1), { compress: true });
+  }
+
+  waitingBytes(): number {
+    let waiting = this.#connection.transport.socket?._socket?.writableLength ?? 0;
+    for (const packet of this.#connection.writeBuffer) waiting += String((packet as { data?: unknown }).data ?? '').length;
+    return waiting;
+  }
+
+  cut(): void {
+    cutTransport(this.#connection);
+  }
 }
 
 /** Ends a connection at once, without waiting for the peer: the client sees a transport that closed, and reconnects. */

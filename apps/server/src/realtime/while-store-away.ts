@@ -1,0 +1,16 @@
+import { isUnavailable } from '../storage/unavailable.ts';
+
+// While the store is away a CONNECT is held: contract §1.
+const HELD_MS = 20_000;
+const RETRY_MS = 250;
+
+/** Does `work` again and again while the store is away, up to 20 s. @throws what it threw last */
+export async function whileStoreAway<T>(work: () => Promise<T>): Promise<T> {
+  for (const until = Date.now() + HELD_MS; ; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnavailable(error) || Date.now() > until) throw error;
+    }
+  }
+}

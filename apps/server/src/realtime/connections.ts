@@ -136,7 +136,7 @@ export class Connections implements OnModuleDestroy {
     const allowance = this.limiter.take(identity.userId, 'light');
     if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
     const device = deviceIdOf(socket.handshake) ?? identity.tokenHash;
-    const reason = await this.#whileStoreAway(() => this.devices.connected({ ...identity, device }));
+    const reason = await whileStoreAway(() => this.devices.connected({ ...identity, device }));
     return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, principal.user.locale, this.#rules(socket).locale) };
   }
 
@@ -146,16 +146,6 @@ export class Connections implements OnModuleDestroy {
     // Who has no token is told apart by address: otherwise all such clients of the world would wait for each other.
     await pause(this.#delays.next(token === '' ? ip : hash('sha256', token, 'base64'), Date.now()));
     return { admitted: false, failure: new Failure(reason === 'forbidden' ? 'FORBIDDEN' : 'UNAUTHORIZED', { reason }) };
-  }
-
-  async #whileStoreAway<T>(work: () => Promise<T>): Promise<T> {
-    for (const until = Date.now() + HELD_MS; ; await pause(RETRY_MS)) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isUnavailable(error) || Date.now() > until) throw error;
-      }
-    }
   }
 
   #connectError(socket: Socket, { code, details }: Failure): Error {

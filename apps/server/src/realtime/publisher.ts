@@ -200,10 +200,17 @@ export class Publisher {
   async #loadThenGive(entry: LogEntry, kind: StreamKind): Promise<void> {
     const waiting = [entry];
     this.#loading.set(entry.stream, waiting);
-    // Without its members an entry reaches nobody; clients find the gap and fill it with `sync`.
-    await kind.load(entry.stream.slice(entry.stream.indexOf(':') + 1)).catch(() => undefined);
+    let audience: Audience | undefined;
+    try {
+      while (!audience) {
+        await kind.load(entry.stream.slice(entry.stream.indexOf(':') + 1));
+        // Where the members changed again while they were loaded, memory does not know them still.
+        audience = this.audience(entry.stream, kind);
+      }
+    } catch {
+      // Without its members an entry reaches nobody; clients find the gap and fill it with `sync`.
+    }
     this.#loading.delete(entry.stream);
-    const audience = this.audience(entry.stream, kind);
     if (audience) for (const one of waiting) this.#give(one, kind, audience);
   }
 

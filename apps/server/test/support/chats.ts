@@ -81,6 +81,11 @@ export async function caughtUp(...clients: Client[]): Promise<void> {
   await Promise.all(clients.map((client) => client.ask('ping', {})));
 }
 
+/** What a client received since it had received `count` things, in order, but for the answers to `caughtUp`. */
+export function heardSince(client: Client, count: number): { event: string; data: unknown }[] {
+  return client.all.slice(count).flatMap(({ event, data }) => (event === 'pong' ? [] : [{ event, data }]));
+}
+
 /** Times as the contract writes them. */
 export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 /** Ids that the server makes. */

@@ -121,8 +121,12 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
-    const data = { message_id: messageId, chat_id: chatId, delivered_to: deliveredTo, delivered_at: isoTime(deliveredAt) };
-    this.publisher.toUser(senderId, v2Only(serverEvents.messageDelivered.name, data), (session) => chatInterest(session, chatStream(chatId)) === 'full');
+    // What differs between the receipts of a message is put between what does not.
+    const [head, tail] = JSON.stringify({ message_id: messageId, chat_id: chatId, delivered_to: '', delivered_at: isoTime(deliveredAt) }).split('""');
+    const receipts = deliveredTo.map((userId) => `${head}${JSON.stringify(userId)}${tail}`);
+    const stream = chatStream(chatId);
+    const wants = (session: Session) => session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, stream) === 'full';
+    this.publisher.manyToUser(senderId, serverEvents.messageDelivered.name, receipts, wants);
   }
 
   #tellRead(receipt: ReadReceipt): void {

@@ -80,19 +80,37 @@ describe('the directory of users', () => {
     expect(reads).toBe(1);
   });
 
-  test('a user who changes while being read is not kept as they were', async () => {
+  test('whoever asks while a user is being read waits for that read', async () => {
     const id = freshId();
-    await make(id, 'before');
+    await make(id);
     const release = hold();
-    const early = directory.load(id);
+    const first = directory.load(id);
     await expect.poll(() => reads).toBe(1);
-    await rename(id, 'after');
-    const late = directory.load(id);
+    const second = directory.load(id);
     release();
-    expect((await early)?.name).toBe('before');
-    expect((await late)?.name).toBe('after');
-    expect(directory.get(id)?.name).toBe('after');
+    expect(await second).toBe(await first);
+    expect(reads).toBe(1);
   });
+
+  for (const [askedAgain, kept] of [
+    [false, undefined],
+    [true, 'after'],
+  ] as const) {
+    test(`a user who changes while being read is not kept as they were, asked for again meanwhile: ${askedAgain}`, async () => {
+      const id = freshId();
+      await make(id, 'before');
+      const release = hold();
+      const early = directory.load(id);
+      await expect.poll(() => reads).toBe(1);
+      await rename(id, 'after');
+      const late = askedAgain ? directory.load(id) : undefined;
+      release();
+      expect((await early)?.name).toBe('before');
+      if (late) expect((await late)?.name).toBe('after');
+      expect(directory.get(id)?.name).toBe(kept);
+      expect((await directory.load(id))?.name).toBe('after');
+    });
+  }
 
   test('nobody is not remembered: who is made later is found', async () => {
     const id = freshId();

@@ -10,7 +10,7 @@ import { loadSettings, type Settings } from '../../src/config/settings.ts';
 import { POSTGRES_SERVER, temporaryDatabase } from './engines.ts';
 
 export const JWT_SECRET = 'a secret that only the tests know, 32 bytes and more';
-export const API_KEY = 'an-api-key-of-the-tests';
+const API_KEY = 'an-api-key-of-the-tests';
 
 /** A line of the server's log. */
 export type LogLine = Record<string, unknown> & { level: string; msg?: string };

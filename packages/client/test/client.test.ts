@@ -111,6 +111,7 @@ describe('cut off and back', () => {
     await sendByRest(chatId, anna, numbered(4, 260));
     proxy.accept();
     await seen.until(() => (seen.of('synced').length === 2 ? true : undefined), 'the second synced');
+    expect(contents(seen, chatId)).toEqual(numbered(1, 260));
     await sendByRest(chatId, anna, ['live']);
     expect(await messages(seen, chatId, 261)).toEqual([...numbered(1, 260), 'live']);
     expect(majlis.state).toBe('connected');
@@ -270,20 +271,20 @@ describe('tokens', () => {
     expect(majlis.state).toBe('connected');
   });
 
-  it('a token is replaced before it ends, and the connection outlives it', async () => {
+  it('a token is replaced before it ends, time and again, and the connection outlives them', async () => {
     const { anna, omar, chatId } = await pair(server, 'renewed');
     const reasons: string[] = [];
     const { majlis, seen } = await connectedSdk(server, url, omar, {
       getToken: ({ reason }) => {
         reasons.push(reason);
-        return reason === 'expiring' ? server.token(omar) : soon(omar, 3);
+        return reasons.length < 3 ? soon(omar, 3) : server.token(omar);
       },
       refreshBeforeMs: 1_000,
     });
-    await seen.next('sync:required', (event) => event.reason === 'token_refresh');
+    await seen.count('sync:required', 3);
     await sendByRest(chatId, anna, ['x']);
     await messages(seen, chatId, 1);
-    expect(reasons).toEqual(['needed', 'expiring']);
+    expect(reasons).toEqual(['needed', 'expiring', 'expiring']);
     expect(seen.of('state').map((change) => change.state)).toEqual(['connecting', 'connected']);
     expect(majlis.state).toBe('connected');
   });

@@ -7,12 +7,12 @@ import type { MessageRecord, MessageStatus } from './message-record.ts';
 import { storeDelivered } from './messages.repository.ts';
 import { addRange, covers } from './seq-ranges.ts';
 
-/** A message reached a recipient for the first time. */
+/** A message reached recipients for the first time. */
 export interface Delivery {
   chatId: string;
   messageId: string;
   senderId: string;
-  deliveredTo: string;
+  deliveredTo: readonly string[];
   deliveredAt: number;
 }
 
@@ -61,14 +61,12 @@ export class ReceiptsService implements OnApplicationShutdown {
     const chat = this.#directory.known(message.chatId);
     if (!chat) return;
     if (chat.members.size > LIMITS.receiptsPushedUpToMembers) return this.#crowd(chat, message, users);
-    const deliveries: Delivery[] = [];
-    const now = Date.now();
-    this.#add(chat, message.senderId, message.seq, message.seq);
-    for (const userId of users) {
-      if (userId === message.senderId || this.#add(chat, userId, message.seq, message.seq).length === 0) continue;
-      deliveries.push({ chatId: chat.id, messageId: message.id, senderId: message.senderId, deliveredTo: userId, deliveredAt: now });
-    }
-    if (deliveries.length > 0) this.#tell(deliveries);
+    const { seq } = message;
+    const deliveredTo: string[] = [];
+    this.#advance(chat, message.senderId, seq);
+    for (const userId of users) if (userId !== message.senderId && this.#advance(chat, userId, seq)) deliveredTo.push(userId);
+    if (deliveredTo.length === 0) return;
+    this.#tell([{ chatId: chat.id, messageId: message.id, senderId: message.senderId, deliveredTo, deliveredAt: Date.now() }]);
   }
 
   /** A member fetched these messages, ascending and without gaps. */
@@ -78,7 +76,7 @@ export class ReceiptsService implements OnApplicationShutdown {
     const deliveredAt = Date.now();
     const deliveries = messages
       .filter(({ seq, senderId }) => senderId !== userId && added.some(([from, to]) => from <= seq && seq <= to))
-      .map(({ id, senderId }) => ({ chatId: chat.id, messageId: id, senderId, deliveredTo: userId, deliveredAt }));
+      .map(({ id, senderId }) => ({ chatId: chat.id, messageId: id, senderId, deliveredTo: [userId], deliveredAt }));
     if (deliveries.length > 0) this.#tell(deliveries);
   }
 
@@ -149,6 +147,19 @@ export class ReceiptsService implements OnApplicationShutdown {
     if (!crowd) return;
     this.#crowds.delete(chatId);
     for (const userId of crowd.users) this.#add(crowd.chat, userId, crowd.from, crowd.to);
+  }
+
+  /** A member got the live message `seq`. @returns false where it had been received */
+  #advance(chat: KnownChat, userId: string, seq: number): boolean {
+    const member = chat.members.get(userId);
+    if (!member) return false;
+    const { watermark, ahead } = member.delivered;
+    if (seq !== watermark + 1 || ahead.length > 0) return this.#add(chat, userId, seq, seq).length > 0;
+    // By far the most frequent: the next message of somebody who has everything.
+    member.delivered = { watermark: seq, ahead };
+    this.#directory.unstored(chat.id, userId, member.delivered);
+    this.#storeLater();
+    return true;
   }
 
   #add(chat: KnownChat, userId: string, from: number, to: number): [number, number][] {

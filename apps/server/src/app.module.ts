@@ -11,6 +11,7 @@ import { SyncModule } from './features/sync/sync.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
 import { UsersModule } from './features/users/users.module.ts';
 import { DocsModule } from './http/docs.module.ts';
+import { MetricsModule } from './http/metrics.module.ts';
 import type { HttpEntry } from './http/http-entry.ts';
 import { HttpModule } from './http/http.module.ts';
 import { LogModule } from './log/log.module.ts';
@@ -39,6 +40,7 @@ export class AppModule {
         LimitsModule,
         HttpModule.with(entry),
         DocsModule,
+        MetricsModule,
         AuthModule,
         UsersModule,
         RealtimeModule,

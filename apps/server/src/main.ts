@@ -38,7 +38,9 @@ async function start(settings: Settings): Promise<void> {
         )
       : error;
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(server, signal));
+  // Ctrl-C under npm brings the signal twice, from the terminal and from npm; the second must not end the draining.
+  let ending: Promise<void> | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void (ending ??= end(server, signal)));
   logger.info({ url }, 'Listening');
   process.stdout.write(`Majlis listens on ${url}\n`);
 }

@@ -142,7 +142,8 @@ export class Connections implements OnModuleDestroy {
 
   async #refused(socket: Socket, reason: ConnectRefusal, token = ''): Promise<Admission> {
     const { ip } = this.#connection(socket);
-    await this.failedAuths.failed(ip);
+    // One connection can ask for ever: past the limit it is ended, and the next handshake is answered 429.
+    if (!(await this.failedAuths.failed(ip))) throw new Failure('RATE_LIMIT');
     // Who has no token is told apart by address: otherwise all such clients of the world would wait for each other.
     await pause(this.#delays.next(token === '' ? ip : hash('sha256', token, 'base64'), Date.now()));
     return { admitted: false, failure: new Failure(reason === 'forbidden' ? 'FORBIDDEN' : 'UNAUTHORIZED', { reason }) };

@@ -24,9 +24,11 @@ export class FailedAuthLimiter {
     return state && state.consumedPoints >= this.#limit ? state.msBeforeNext : 0;
   }
 
-  /** Counts a failure. */
-  async failed(address: string): Promise<void> {
-    if (this.#limit > 0) await this.#failures.penalty(networkOf(address));
+  /** Counts a failure. @returns false where it is one too many */
+  async failed(address: string): Promise<boolean> {
+    if (this.#limit === 0) return true;
+    const { consumedPoints } = await this.#failures.penalty(networkOf(address));
+    return consumedPoints <= this.#limit;
   }
 }
 

@@ -68,8 +68,8 @@ export class SocketServer implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     for (const name of Object.keys(NAMESPACES)) this.#open(this.#io.of(name));
     this.#registerHandlers();
-    this.entry.setHandler(PATH, (request, response) => void this.#request(request, response));
-    this.entry.setUpgradeHandler(PATH, (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.entry.setHandler(PATH, (request, response) => this.#guard(this.#request(request, response), response));
+    this.entry.setUpgradeHandler(PATH, (request, socket, head) => this.#guard(this.#upgrade(request, socket, head), socket));
     this.drain.onDrain(() => this.#close());
   }
 
@@ -104,16 +104,20 @@ export class SocketServer implements OnApplicationBootstrap {
       response.setHeader('Access-Control-Allow-Headers', request.headers['access-control-request-headers'] ?? 'authorization,content-type');
       return void response.writeHead(204).end();
     }
-    const wait = await this.#waitOf(request);
-    if (wait > 0) return void response.writeHead(429, { 'Retry-After': String(Math.ceil(wait / 1000)) }).end();
+    if (isHandshake(request)) {
+      // Who polls needs no upgrade, so the refusal of upgrades while draining does not reach them.
+      if (this.drain.draining) return void response.writeHead(503, { Connection: 'close' }).end();
+      const wait = await this.failedAuths.wait(this.addresses.of(request));
+      if (wait > 0) return void response.writeHead(429, { 'Retry-After': String(Math.ceil(wait / 1000)) }).end();
+    }
     this.#engine.handleRequest(request as Parameters<EngineServer['handleRequest']>[0], response);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // `cors` does not reach the WebSocket transport: a page of a foreign origin is refused here.
-    if (this.#verdict(request) === 'foreign') return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
-    const wait = await this.#waitOf(request);
-    if (wait > 0) return void socket.end(`HTTP/1.1 429 Too Many Requests\r\nRetry-After: ${Math.ceil(wait / 1000)}\r\nConnection: close\r\n\r\n`);
+    if (this.#verdict(request) === 'foreign') return refuse(socket, '403 Forbidden');
+    const wait = isHandshake(request) ? await this.failedAuths.wait(this.addresses.of(request)) : 0;
+    if (wait > 0) return refuse(socket, `429 Too Many Requests\r\nRetry-After: ${Math.ceil(wait / 1000)}`);
     this.#engine.handleUpgrade(request as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
   }
 
@@ -121,9 +125,12 @@ export class SocketServer implements OnApplicationBootstrap {
     return originVerdict(headers.origin, headers.host, this.settings);
   }
 
-  // Only handshakes: a connection that is open was authenticated, or is about to be refused.
-  async #waitOf(request: IncomingMessage): Promise<number> {
-    return request.url?.includes('&sid=') ? 0 : this.failedAuths.wait(this.addresses.of(request));
+  // Whatever a client sends, a fault of ours costs that one connection: a rejection that nobody takes would end the process.
+  #guard(work: Promise<void>, connection: { destroy(): unknown }): void {
+    work.catch((err: unknown) => {
+      this.logger.error({ err }, 'Connection handler failed');
+      connection.destroy();
+    });
   }
 
   async #close(): Promise<void> {
@@ -139,4 +146,16 @@ export class SocketServer implements OnApplicationBootstrap {
       }),
     );
   }
+}
+
+/**
+ * Whether a request opens a connection: failed authentications are counted before that, not after. The query is read as Engine.IO
+ * reads it: of several `sid` the last counts, and an empty one is none.
+ */
+function isHandshake({ url = '' }: IncomingMessage): boolean {
+  return !new URL(url, 'http://localhost').searchParams.getAll('sid').at(-1);
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }

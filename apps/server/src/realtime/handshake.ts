@@ -49,7 +49,7 @@ export function acceptedLocale(header: string | string[] | undefined): Locale | 
       return { language: tag.split('-')[0]!.toLowerCase(), weight: weight === undefined ? 1 : Number(weight) };
     })
     .filter(({ weight }) => weight > 0)
-    .sort((a, b) => b.weight - a.weight)
+    .toSorted((a, b) => b.weight - a.weight)
     .map(({ language }) => language)
     .find(isLocale);
 }

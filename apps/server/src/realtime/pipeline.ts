@@ -33,7 +33,7 @@ export class Pipeline {
   readonly #eventLog: EventLog;
   readonly #onUnexpected: (error: unknown, event: string) => void;
 
-  constructor(parts: { limiter: RateLimiter; metrics: Metrics; eventLog: EventLog; onUnexpected(error: unknown, event: string): void }) {
+  constructor(parts: { limiter: RateLimiter; metrics: Metrics; eventLog: EventLog; onUnexpected: (error: unknown, event: string) => void }) {
     this.#limiter = parts.limiter;
     this.#metrics = parts.metrics;
     this.#eventLog = parts.eventLog;

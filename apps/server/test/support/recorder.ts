@@ -22,7 +22,7 @@ export class Recorder {
   /** Takes note of something received. */
   add(event: string, args: readonly unknown[]): void {
     this.all.push({ event, data: args[0], arguments: args.length });
-    for (const waiter of [...this.#waiters]) if (waiter.check()) this.#waiters.delete(waiter);
+    for (const waiter of this.#waiters) if (waiter.check()) this.#waiters.delete(waiter);
   }
 
   /** The payloads of all events of a name, in order. */
@@ -37,7 +37,7 @@ export class Recorder {
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   next(event: string, matches: (data: any) => boolean = () => true): Promise<any> {
-    return this.until(() => this.all.find((one) => one.event === event && matches(one.data))?.data, `${event} that matches ${matches}`);
+    return this.until(() => this.all.find((one) => one.event === event && matches(one.data))?.data, `${event} that matches ${String(matches)}`);
   }
 
   /** Resolves with the payloads of `count` events of this name. @throws after 10 s */

@@ -33,6 +33,9 @@ export interface UnstoredDelivery {
   delivered: SeqRanges;
 }
 
+/** By chat and user. */
+type Unstored = Map<string, Map<string, SeqRanges>>;
+
 /** The kinds of chat log entries after which memory no longer knows the members. */
 const CHANGES_MEMBERS = new Set(['chat.changed']);
 
@@ -49,7 +52,11 @@ export class ChatDirectory {
   readonly #chats = new Map<string, KnownChat>();
   readonly #loading = new Map<string, Promise<KnownChat | undefined>>();
   /** What memory knows better than the database until it is stored: a chat that is loaded again must not forget it. */
-  #unstored = new Map<string, Map<string, SeqRanges>>();
+  #unstored: Unstored = new Map();
+  /** What is being stored. */
+  #storing: Unstored = new Map();
+  /** How often something was stored: a chat that was read before that may be older than what memory knew. */
+  #stored = 0;
   #memberships = 0;
 
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
@@ -94,18 +101,22 @@ export class ChatDirectory {
     members.set(userId, delivered);
   }
 
-  /** Everything that is not stored yet; whoever takes it stores it, or puts it back. */
-  takeUnstored(): UnstoredDelivery[] {
-    const all: UnstoredDelivery[] = [];
-    for (const [chatId, members] of this.#unstored) for (const [userId, delivered] of members) all.push({ chatId, userId, delivered });
+  /** Stores everything that is not stored yet, one call after the other. Where `store` fails all of it is kept. @throws what `store` throws */
+  async storeUnstored(store: (all: readonly UnstoredDelivery[]) => Promise<void>): Promise<void> {
+    if (this.#unstored.size === 0) return;
+    this.#storing = this.#unstored;
     this.#unstored = new Map();
-    return all;
-  }
-
-  /** Puts back what could not be stored; what was noted since stays. */
-  putBackUnstored(all: readonly UnstoredDelivery[]): void {
-    for (const { chatId, userId, delivered } of all) {
-      if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
+    const all: UnstoredDelivery[] = [];
+    for (const [chatId, members] of this.#storing) for (const [userId, delivered] of members) all.push({ chatId, userId, delivered });
+    try {
+      await store(all);
+    } catch (error) {
+      // What was noted since is newer.
+      for (const { chatId, userId, delivered } of all) if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
+      throw error;
+    } finally {
+      this.#storing = new Map();
+      this.#stored++;
     }
   }
 
@@ -131,7 +142,15 @@ export class ChatDirectory {
     return loading;
   }
 
-  #read(chatId: string): Promise<KnownChat | undefined> {
+  async #read(chatId: string): Promise<KnownChat | undefined> {
+    for (;;) {
+      const stored = this.#stored;
+      const chat = await this.#readOnce(chatId);
+      if (stored === this.#stored) return chat;
+    }
+  }
+
+  #readOnce(chatId: string): Promise<KnownChat | undefined> {
     return this.#storage.snapshot(async (db) => {
       const chat = await findChat(db, chatId);
       if (!chat) return undefined;
@@ -140,14 +159,19 @@ export class ChatDirectory {
       const members = new Map<string, Membership>();
       for (const row of await readMemberships(db, chatId)) {
         const ahead = row.delivered_ahead === null ? [] : (JSON.parse(row.delivered_ahead) as [number, number][]);
-        const delivered = this.#unstored.get(chatId)?.get(row.user_id) ?? { watermark: row.delivered_seq, ahead };
-        members.set(row.user_id, { delivered, readSeq: row.read_seq });
+        members.set(row.user_id, { delivered: { watermark: row.delivered_seq, ahead }, readSeq: row.read_seq });
       }
       return { id: chatId, type: chat.type, createdBy: chat.created_by, members, version: counters.version, lastSeq: counters.seq };
     });
   }
 
   #keep(chat: KnownChat): void {
+    for (const unstored of [this.#storing, this.#unstored]) {
+      for (const [userId, delivered] of unstored.get(chat.id) ?? []) {
+        const member = chat.members.get(userId);
+        if (member) member.delivered = delivered;
+      }
+    }
     this.#chats.set(chat.id, chat);
     this.#memberships += chat.members.size;
     for (const id of this.#chats.keys()) {

@@ -1,39 +1,11 @@
 /** How each dialect shows what the log says of chats. Pure: the same entry gives the same event, live and in `sync`. */
 import type { LogEntry } from '../../log/log-entry.ts';
 import type { Projections } from '../../realtime/publisher.ts';
+import type { EditedMessage, DeletedMessage, Reacted, ChatAdded, ChatRemoved } from './chat-entries.ts';
 import type { ChatRecord } from './chat-record.ts';
 import type { MessageRecord } from './message-record.ts';
 import { isoTime } from '../../iso-time.ts';
 import { toV2Chat, toV2Message } from './v2-shapes.ts';
-
-/** An edited message knows where its content stood before, so that deleting can follow the content back through the log. */
-export type EditedMessage = MessageRecord & { previous: number };
-
-export interface DeletedMessage {
-  chatId: string;
-  messageId: string;
-  seq: number;
-  deletedAt: number;
-}
-
-export interface Reacted {
-  chatId: string;
-  messageId: string;
-  userId: string;
-  emoji: string;
-  on: boolean;
-  count: number;
-}
-
-export interface ChatAdded {
-  chat: ChatRecord;
-  /** The version of the chat's stream as of this change. */
-  chatVersion: number;
-}
-
-export interface ChatRemoved {
-  chatId: string;
-}
 
 /** The kinds of log entries that chats write, and their events. */
 export const CHAT_PROJECTIONS: Readonly<Record<string, Projections>> = {

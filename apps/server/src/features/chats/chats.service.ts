@@ -12,7 +12,7 @@ import { UserDirectory } from '../users/user-directory.ts';
 import { chatStream, userStream } from './chat-id.ts';
 import { ChatDirectory, type KnownChat } from './chat-directory.ts';
 import type { ChatRecord, MemberRecord } from './chat-record.ts';
-import type { ChatAdded, ChatRemoved } from './chats.projection.ts';
+import type { ChatAdded, ChatRemoved } from './chat-entries.ts';
 import {
   deleteMember, findChat, findDirectChat, firstMembers, insertChat, insertMembers, muteChat, pageMembers, readChats, readMemberships, updateChat,
   type ChatRow, type MemberRow,

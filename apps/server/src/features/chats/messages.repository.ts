@@ -117,7 +117,7 @@ export async function pageMessages(
   let query = withSender(db).where('m.chat_id', '=', chatId);
   if (range.beforeSeq !== undefined) query = query.where('m.seq', '<', range.beforeSeq);
   if (range.afterSeq !== undefined) return query.where('m.seq', '>', range.afterSeq).orderBy('m.seq').limit(range.limit).execute();
-  return (await query.orderBy('m.seq', 'desc').limit(range.limit).execute()).reverse();
+  return (await query.orderBy('m.seq', 'desc').limit(range.limit).execute()).toReversed();
 }
 
 /** Messages of a chat after a seq as they were when they were sent, in order. */
@@ -150,7 +150,7 @@ export async function othersMessages(
     .orderBy('seq', 'desc')
     .limit(range.limit)
     .execute();
-  return rows.reverse();
+  return rows.toReversed();
 }
 
 /** Reactions to messages, the earliest first. */
@@ -226,14 +226,19 @@ export async function storeDelivered(
   );
 }
 
-/** Moves the read watermark of a member forward. @returns false where it was there already, or further */
-export async function moveReadWatermark(db: Database, chatId: string, userId: string, seq: number, now: number): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('chat_members')
-    .set({ read_seq: seq, read_at: now })
-    .where('chat_id', '=', chatId)
-    .where('user_id', '=', userId)
-    .where('read_seq', '<', seq)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
+/** Moves the read watermark of a member forward. @returns where it was; undefined where it was there already, or further */
+export async function moveReadWatermark(db: Database, chatId: string, userId: string, seq: number, now: number): Promise<number | undefined> {
+  for (;;) {
+    const member = await db.selectFrom('chat_members').select('read_seq').where('chat_id', '=', chatId).where('user_id', '=', userId).executeTakeFirst();
+    if (!member || member.read_seq >= seq) return undefined;
+    const { numUpdatedRows } = await db
+      .updateTable('chat_members')
+      .set({ read_seq: seq, read_at: now })
+      .where('chat_id', '=', chatId)
+      .where('user_id', '=', userId)
+      // Another node may have moved it meanwhile.
+      .where('read_seq', '=', member.read_seq)
+      .executeTakeFirst();
+    if (numUpdatedRows === 1n) return member.read_seq;
+  }
 }

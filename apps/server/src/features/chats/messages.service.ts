@@ -10,7 +10,7 @@ import type { Database, Storage } from '../../storage/storage.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import { chatStream } from './chat-id.ts';
 import { ChatDirectory, type KnownChat } from './chat-directory.ts';
-import type { DeletedMessage, EditedMessage, Reacted } from './chats.projection.ts';
+import type { DeletedMessage, EditedMessage, Reacted } from './chat-entries.ts';
 import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';

@@ -54,10 +54,9 @@ export class ReadingService {
     const message = await findMessage(this.#storage.db, chatId, messageId);
     if (!message) throw new Failure('NOT_FOUND', { field: 'message_id' });
     const readAt = Date.now();
-    const before = chat.members.get(userId)?.readSeq ?? 0;
-    if (message.seq <= before) return readAt;
-    const moved = await this.#queue.run([], (tx) => moveReadWatermark(tx.db, chatId, userId, message.seq, readAt));
-    if (!moved) return readAt;
+    if (message.seq <= (chat.members.get(userId)?.readSeq ?? 0)) return readAt;
+    const before = await this.#queue.run([], (tx) => moveReadWatermark(tx.db, chatId, userId, message.seq, readAt));
+    if (before === undefined) return readAt;
     this.#receipts.read(chat, userId, message.seq);
     const range = { afterSeq: before, upToSeq: message.seq, limit: LIMITS.readReceiptsPushed };
     const messages = (await othersMessages(this.#storage.db, chatId, userId, range)).map(({ id, sender_id }) => ({ id, senderId: sender_id }));

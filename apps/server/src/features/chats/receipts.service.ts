@@ -1,6 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { LIMITS } from '@majlis/contract';
-import { Failure } from '../../errors.ts';
 import { WriteQueue, type Command } from '../../log/write-queue.ts';
 import { ChatDirectory, type KnownChat, type Membership, type UnstoredDelivery } from './chat-directory.ts';
 import type { MessageRecord, MessageStatus } from './message-record.ts';
@@ -45,6 +44,8 @@ export class ReceiptsService implements OnApplicationShutdown {
   /** In chats with many members: since when each audience has had every message. */
   readonly #crowds = new Map<string, { chat: KnownChat; users: ReadonlySet<string>; from: number; to: number }>();
   #timer: NodeJS.Timeout | undefined;
+  /** The latest `store`. */
+  #storing = Promise.resolve();
 
   constructor(queue: WriteQueue, directory: ChatDirectory) {
     this.#queue = queue;
@@ -82,7 +83,9 @@ export class ReceiptsService implements OnApplicationShutdown {
 
   /** A member has read up to `seq`: memory follows what was stored. */
   read(chat: KnownChat, userId: string, seq: number): void {
-    const member = chat.members.get(userId);
+    // A chat that is being loaded may have been read before this was stored.
+    if (!this.#directory.known(chat.id)) this.#directory.forget(chat.id);
+    const member = this.#current(chat).members.get(userId);
     if (!member) return;
     member.readSeq = Math.max(member.readSeq, seq);
     // Who has read has received, though perhaps never fetched (a notification's text, another node).
@@ -111,24 +114,22 @@ export class ReceiptsService implements OnApplicationShutdown {
     return all;
   }
 
-  /** Stores what is not stored yet. @throws Failure UNAVAILABLE */
-  async store(): Promise<void> {
+  /** Stores what is not stored yet; where the store is away, it is tried again later. */
+  store(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const chatId of [...this.#crowds.keys()]) this.#settleCrowd(chatId);
-    const unstored = this.#directory.takeUnstored();
-    if (unstored.length === 0) return;
-    try {
-      await this.#queue.execute(STORE_DELIVERED, unstored);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      this.#directory.putBackUnstored(unstored);
-      this.#storeLater();
-    }
+    return (this.#storing = this.#storing.then(() => this.#storeNow()));
   }
 
+  // Sockets and requests have ended by now, and the store has not.
   async onApplicationShutdown(): Promise<void> {
+    await this.store();
     clearTimeout(this.#timer);
+  }
+
+  async #storeNow(): Promise<void> {
+    for (const chatId of this.#crowds.keys()) this.#settleCrowd(chatId);
+    await this.#directory.storeUnstored((all) => this.#queue.execute(STORE_DELIVERED, all)).catch(() => this.#storeLater());
   }
 
   // With many members, one note for all of them: everybody in this audience has had every message since `from`.
@@ -162,8 +163,13 @@ export class ReceiptsService implements OnApplicationShutdown {
     return true;
   }
 
+  // A chat that was dropped and loaded again while somebody worked with it has a successor.
+  #current(chat: KnownChat): KnownChat {
+    return this.#directory.known(chat.id) ?? chat;
+  }
+
   #add(chat: KnownChat, userId: string, from: number, to: number): [number, number][] {
-    const member: Membership | undefined = chat.members.get(userId);
+    const member: Membership | undefined = this.#current(chat).members.get(userId);
     if (!member) return [];
     const { ranges, added } = addRange(member.delivered, from, to);
     if (added.length === 0) return added;

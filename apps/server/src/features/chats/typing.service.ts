@@ -51,7 +51,7 @@ export class TypingService {
 
   /** Ends whatever a socket was typing: it is gone. */
   disconnected(sessionId: string): void {
-    for (const chatId of [...(this.#ongoing.get(sessionId)?.keys() ?? [])]) this.#endByServer(sessionId, chatId);
+    for (const chatId of this.#ongoing.get(sessionId)?.keys() ?? []) this.#endByServer(sessionId, chatId);
   }
 
   #begin(sessionId: string, typing: Typing): void {

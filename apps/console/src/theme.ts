@@ -20,7 +20,7 @@ const fontFamily =
 export const theme = createTheme({
   colors: { teal },
   primaryColor: 'teal',
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: 7,
   autoContrast: true,
   defaultRadius: 'md',
   fontFamily,
@@ -29,8 +29,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     InputWrapper: { styles: { label: { marginBlockEnd: 4 } } },
-    ModalTitle: { styles: { title: { fontWeight: 600 } } },
-    DrawerTitle: { styles: { title: { fontWeight: 600 } } },
+    Modal: { styles: { title: { fontWeight: 600 } } },
+    Drawer: { styles: { title: { fontWeight: 600 } } },
     Tooltip: { defaultProps: { openDelay: 500, withArrow: true } },
     Menu: { defaultProps: { shadow: 'md', withInitialFocusPlaceholder: false } },
   },

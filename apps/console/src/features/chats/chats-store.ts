@@ -141,8 +141,9 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
       reported.set(chatId, message.seq);
       try {
         await majlis.read(chatId, message.id);
-        const newest = chatsNow()?.chats.find((chat) => chat.id === chatId)?.last_seq;
-        if (newest !== undefined && newest <= message.seq) changeChats((state) => applyUnread(state, chatId, 0));
+        // What has come meanwhile is unread still.
+        const unread = logNow(chatId)?.messages.filter((other) => other.seq > message.seq && other.sender_id !== me).length ?? 0;
+        changeChats((state) => applyUnread(state, chatId, unread));
       } catch (error) {
         reported.set(chatId, before);
         throw error;

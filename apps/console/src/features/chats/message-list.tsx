@@ -61,7 +61,10 @@ function Messages({ chat, title, log }: { chat: Chat; title: string; log: Messag
   // As it was when the conversation was opened: the line must not move while one reads.
   const [unread] = useState(() => ({ count: chat.unread_count ?? 0, from: firstUnreadSeq(messages, chat.unread_count ?? 0, me.id) }));
 
-  const toEnd = () => void scroll.current?.scrollTo({ top: 0 });
+  const toEnd = () => {
+    // Newer browsers answer with a promise, which an effect must not.
+    scroll.current?.scrollTo({ top: 0 });
+  };
   useLayoutEffect(toEnd, [unsent.length]);
   useMarkRead(chat, messages, atEnd);
   const missed = useMissed(messages, atEnd, me.id);

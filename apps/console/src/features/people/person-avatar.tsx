@@ -1,4 +1,5 @@
 import { Avatar } from '@mantine/core';
+import { initials } from './initials.ts';
 
 interface PersonProps {
   id: string;
@@ -18,11 +19,4 @@ export function Person({ id, name, avatar, size = 40 }: PersonProps) {
       {initials(name)}
     </Avatar>
   );
-}
-
-/** The first letter of the first two words, as a reader would count letters. Arabic names join, so there it is one. */
-export function initials(name: string): string {
-  const words = name.trim().split(/\s+/).filter(Boolean);
-  const letters = words.slice(0, 2).map((word) => Array.from(word)[0] ?? '');
-  return (/\p{Script=Arabic}/u.test(name) ? letters.slice(0, 1) : letters).join('').toLocaleUpperCase();
 }

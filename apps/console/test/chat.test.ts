@@ -1,0 +1,250 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium, type Browser, type Page } from 'playwright';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freshId, startServer, type TestServer } from '../../server/test/support/server.ts';
+import { startTcpProxy, type TcpProxy } from '../../server/test/support/tcp-proxy.ts';
+
+const executablePath = process.env['CHROMIUM_PATH'];
+
+describe.skipIf(!executablePath)('console: chats', () => {
+  let server: TestServer;
+  let proxy: TcpProxy;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await startServer();
+    proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  });
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await proxy.close();
+    await server.stop();
+  });
+
+  /** Two people and a direct chat with one message in it. */
+  async function people(): Promise<{ anna: string; omar: string }> {
+    const [anna, omar] = [freshId('anna'), freshId('omar')];
+    await server.createUser(anna, { name: 'Анна Иванова', email: `${anna}@example.org`, password: 'correct horse' });
+    await server.createUser(omar, { name: 'عمر الخوام', email: `${omar}@example.org`, password: 'correct horse' });
+    const { body: chat } = await server.api('POST', '/api/v2/chats', { as: anna, body: { type: 'direct', member_ids: [omar] } });
+    await server.api('POST', `/api/v2/chats/${chat.id}/messages`, { as: omar, body: { type: 'text', content: 'السلام عليكم' } });
+    return { anna, omar };
+  }
+
+  /** A browser of its own, signed in; fails on anything that the page reports as an error. */
+  async function signedIn(user: string, locale: string, look: { colorScheme?: 'light' | 'dark'; width?: number } = {}): Promise<Page> {
+    const { colorScheme = 'light', width = 1280 } = look;
+    const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 800 } });
+    const page = await context.newPage();
+    page.on('pageerror', (error) => {
+      throw error;
+    });
+    await page.goto(`http://127.0.0.1:${proxy.port}/`);
+    await page.locator('input[name=email]').fill(`${user}@example.org`);
+    await page.locator('input[name=password]').fill('correct horse');
+    await page.keyboard.press('Enter');
+    return page;
+  }
+
+  const log = (page: Page) => page.getByRole('log');
+  const composer = (page: Page) => page.locator('#composer');
+
+  async function opened(page: Page, name: string): Promise<Page> {
+    await page.getByRole('link', { name }).click();
+    await log(page).waitFor();
+    return page;
+  }
+
+  async function violations(page: Page): Promise<string[]> {
+    // What fades in has no contrast yet.
+    await page.waitForFunction(() =>
+      document.getAnimations().every((animation) => animation.effect?.getComputedTiming().iterations === Infinity),
+    );
+    const { violations: found } = await new AxeBuilder({ page }).analyze();
+    return found
+      .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
+      .map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' | ')}`);
+  }
+
+  it('two people talk: typing, messages, reading, reaction, reply, edit, delete', async () => {
+    const { anna, omar } = await people();
+    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const o = await opened(await signedIn(omar, 'en'), 'Анна Иванова');
+    await log(a).getByText('السلام عليكم').waitFor();
+
+    await composer(a).pressSequentially('Hello');
+    await o.getByText('Анна Иванова is typing…').waitFor();
+    await composer(a).press('Shift+Enter');
+    await composer(a).pressSequentially('Omar');
+    await composer(a).press('Enter');
+    await log(o).getByText('Hello\nOmar').waitFor();
+    await o.getByText('Анна Иванова is typing…').waitFor({ state: 'detached' });
+    await log(a).getByRole('img', { name: 'Read' }).waitFor();
+    expect(await composer(a).inputValue()).toBe('');
+
+    const received = log(o).locator('[data-message]').last();
+    await received.hover();
+    await received.getByRole('button', { name: 'Message actions' }).click();
+    await o.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
+    await log(a).getByRole('button', { name: '👍, 1 person' }).waitFor();
+    await received.getByRole('button', { name: 'Message actions' }).click();
+    await o.getByRole('menuitem', { name: 'Reply' }).click();
+    await o.keyboard.type('Yes?');
+    await o.keyboard.press('Enter');
+    await log(a).locator('[data-message]', { hasText: 'Yes?' }).getByText('Hello Omar').waitFor();
+
+    await composer(a).press('ArrowUp');
+    await composer(a).fill('Good morning');
+    await composer(a).press('Enter');
+    const edited = log(o)
+      .locator('[data-message]', { has: o.locator('time') })
+      .filter({ hasText: 'edited' });
+    await edited.getByText('Good morning').waitFor();
+
+    const own = log(a).locator('[data-message]').filter({ hasText: 'edited' });
+    await own.hover();
+    await own.getByRole('button', { name: 'Message actions' }).click();
+    await a.getByRole('menuitem', { name: 'Delete' }).click();
+    await a.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
+    await log(o).getByText('Message deleted').first().waitFor();
+    expect(await log(o).getByText('Good morning').count()).toBe(0);
+  });
+
+  it('unread messages are counted in the list, and no longer once they were seen', async () => {
+    const { anna, omar } = await people();
+    const o = await signedIn(omar, 'ru');
+    const a = await opened(await signedIn(anna, 'ru'), 'عمر الخوام');
+    for (const text of ['раз', 'два']) {
+      await composer(a).fill(text);
+      await composer(a).press('Enter');
+    }
+    await o.getByText('2 непрочитанных сообщения').waitFor();
+    await opened(o, 'Анна Иванова');
+    await o.getByText('2 непрочитанных сообщения').waitFor({ state: 'detached' });
+    await o.getByText('2 новых сообщения').waitFor();
+  });
+
+  it('what is written while the connection is away is sent when it is back, once', async () => {
+    const { anna, omar } = await people();
+    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    proxy.refuse();
+    await a.getByText('Reconnecting…').waitFor();
+    for (const text of ['first', 'second']) {
+      await composer(a).fill(text);
+      await composer(a).press('Enter');
+    }
+    expect(await log(a).getByRole('img', { name: 'Waiting to be sent' }).count()).toBe(2);
+    proxy.accept();
+    await a.getByText('Reconnecting…').waitFor({ state: 'detached' });
+    await log(a).getByRole('img', { name: 'Waiting to be sent' }).first().waitFor({ state: 'detached' });
+    const o = await opened(await signedIn(omar, 'en'), 'Анна Иванова');
+    await log(o).getByText('second').waitFor();
+    expect(await log(o).locator('[data-message] [dir=auto]').allInnerTexts()).toEqual(['السلام عليكم', 'first', 'second']);
+  });
+
+  it('what the server refuses says why, with its code', async () => {
+    const { anna, omar } = await people();
+    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    await server.createUser(omar, { disabled: true });
+    await a.goto(`http://127.0.0.1:${proxy.port}/app/chats/no-such-chat`);
+    await a.getByText('This chat does not exist.').waitFor();
+    await a.getByText('CHAT_NOT_FOUND').waitFor();
+  });
+
+  it('a wrong password is told in the language of the page', async () => {
+    const { anna } = await people();
+    const context = await browser.newContext({ locale: 'ar' });
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await page.locator('input[name=email]').fill(`${anna}@example.org`);
+    await page.locator('input[name=password]').fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('البريد الإلكتروني أو كلمة المرور غير صحيحة.').waitFor();
+  });
+
+  it('a group is made of several people and is on their screens at once', async () => {
+    const { anna, omar } = await people();
+    const third = freshId('sara');
+    await server.createUser(third, { name: 'Sara', email: `${third}@example.org`, password: 'correct horse' });
+    const a = await signedIn(anna, 'en');
+    const o = await signedIn(omar, 'en');
+    await o.getByRole('link', { name: 'Анна Иванова' }).waitFor();
+    await a.getByRole('button', { name: 'New chat' }).click();
+    for (const user of [omar, third]) {
+      await a.getByLabel('Find people').fill(user);
+      await a.getByRole('dialog').getByRole('listitem').filter({ hasText: user }).getByRole('button').click();
+    }
+    await a.getByLabel('Name of the group').fill('Evening shift');
+    await a.getByRole('button', { name: 'Create group' }).click();
+    await log(a).getByText('No messages yet').waitFor();
+    await o.getByRole('link', { name: 'Evening shift' }).waitFor();
+  });
+
+  it('switching to Arabic turns the page around, and it stays so', async () => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const left = async (selector: string) => (await page.locator(selector).boundingBox())?.x ?? Number.NaN;
+    expect(await left('nav')).toBeLessThan(await left('#composer'));
+    await page.getByRole('button', { name: 'Account and settings' }).click();
+    await page.getByRole('menuitemradio', { name: 'العربية' }).click();
+    await page.waitForFunction(() => document.documentElement.dir === 'rtl' && document.documentElement.lang === 'ar');
+    expect(await left('nav')).toBeGreaterThan(await left('#composer'));
+    await page.reload();
+    await page.getByRole('heading', { name: 'المحادثات' }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.dir)).toBe('rtl');
+  });
+
+  it('can be used by keyboard alone', async () => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).getByText('mine').waitFor();
+    await log(page).focus();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.getByRole('menu').waitFor();
+    await page.getByRole('menuitem', { name: 'Reply' }).press('Enter');
+    await page.getByText('Reply to عمر الخوام').waitFor();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('composer');
+    await page.keyboard.press('Escape');
+    await page.getByText('Reply to عمر الخوام').waitFor({ state: 'detached' });
+  });
+
+  it.each([
+    ['en', 'light', 1280],
+    ['ar', 'dark', 1280],
+    ['ru', 'light', 390],
+    ['ar', 'light', 390],
+  ] as const)('axe finds nothing serious (%s, %s, %i px)', async (locale, colorScheme, width) => {
+    const { anna } = await people();
+    const page = await browser.newContext({ locale, colorScheme, viewport: { width, height: 800 } }).then((context) => context.newPage());
+    await page.goto(server.url);
+    await page.locator('input[name=email]').waitFor();
+    expect(await violations(page)).toEqual([]);
+    const signed = await signedIn(anna, locale, { colorScheme, width });
+    await signed.getByRole('link', { name: 'عمر الخوام' }).waitFor();
+    expect(await violations(signed)).toEqual([]);
+    await opened(signed, 'عمر الخوام');
+    await composer(signed).fill('?');
+    await signed.keyboard.press('Enter');
+    await log(signed).locator('[data-own]').waitFor();
+    expect(await violations(signed)).toEqual([]);
+  });
+
+  it('signing out forgets the session', async () => {
+    const { anna } = await people();
+    const page = await signedIn(anna, 'en');
+    await page.getByRole('button', { name: 'Account and settings' }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(await page.evaluate(() => localStorage.getItem('majlis:session'))).toBeNull();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+});

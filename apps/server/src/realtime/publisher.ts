@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { streamKind, type LogEntry } from '../log/log-entry.ts';
+import { isUnavailable } from '../storage/unavailable.ts';
 import { currentTurn } from './outbox.ts';
 import type { Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
@@ -74,6 +75,7 @@ export interface Audience {
   readonly summaries: readonly Session[];
 }
 
+const RETRY_MS = 250;
 // Each kept audience costs about its number of sockets; the bound is for servers with very many small chats.
 const AUDIENCES = 50_000;
 
@@ -200,18 +202,24 @@ export class Publisher {
   async #loadThenGive(entry: LogEntry, kind: StreamKind): Promise<void> {
     const waiting = [entry];
     this.#loading.set(entry.stream, waiting);
-    let audience: Audience | undefined;
-    try {
-      while (!audience) {
-        await kind.load(entry.stream.slice(entry.stream.indexOf(':') + 1));
-        // Where the members changed again while they were loaded, memory does not know them still.
-        audience = this.audience(entry.stream, kind);
-      }
-    } catch {
-      // Without its members an entry reaches nobody; clients find the gap and fill it with `sync`.
-    }
+    const audience = await this.#load(entry.stream, kind);
     this.#loading.delete(entry.stream);
     if (audience) for (const one of waiting) this.#give(one, kind, audience);
+  }
+
+  async #load(stream: string, kind: StreamKind): Promise<Audience | undefined> {
+    for (;;) {
+      try {
+        await kind.load(stream.slice(stream.indexOf(':') + 1));
+        const audience = this.audience(stream, kind);
+        if (audience) return audience;
+        // Its members changed again while they were loaded.
+      } catch (error) {
+        // Of a stream that is gone nobody is told. While the store is away the entries wait: they were committed, so they are given.
+        if (!isUnavailable(error)) return undefined;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
   }
 
   #gather(stream: string, kind: StreamKind, members: Iterable<string>): Audience {

@@ -80,7 +80,7 @@ export async function deleteEntriesBefore(db: Database, time: number, limit: num
   const upTo = new Map<string, number>();
   for (const { stream, version } of old) upTo.set(stream, Math.max(version, upTo.get(stream) ?? 0));
   // In an order that all nodes share, like every lock on streams.
-  for (const [stream, version] of [...upTo].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [stream, version] of [...upTo].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     await db.updateTable('streams').set({ forgotten: version }).where('id', '=', stream).where('forgotten', '<', version).execute();
     await db.deleteFrom('stream_log').where('stream', '=', stream).where('version', '<=', version).execute();
   }

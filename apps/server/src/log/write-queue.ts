@@ -21,6 +21,8 @@ interface Waiting<T = unknown> {
   resolve(value: T): void;
   reject(error: unknown): void;
   queuedAt: number;
+  /** The caller was told UNAVAILABLE: what has not been done by now is not done any more. */
+  refused?: boolean;
 }
 
 interface Call extends Waiting {
@@ -62,6 +64,8 @@ const MAX_BATCH = 4_000;
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
 
 const everyone = (batch: Batch): Waiting[] => [...batch.commands.values()].flatMap(({ calls }): Waiting[] => calls).concat(batch.jobs);
+
+const stillWaits = ({ refused }: Waiting) => !refused;
 
 /**
  * Group commit. What arrives while one commit is in flight, or in the same turn of the event loop, goes into the next, so the
@@ -197,28 +201,33 @@ export class WriteQueue {
     this.#watch ??= setTimeout(() => {
       this.#watch = undefined;
       const late = Date.now() - PATIENCE_MS;
-      // Whatever becomes of the commit in flight, this caller's later resolve or reject is without effect.
-      for (const one of this.#inFlight) if (one.queuedAt <= late) one.reject(new Failure('UNAVAILABLE'));
-      // What has not begun is forgotten: nothing happens any more that its caller was told could not be done.
+      // Where its commit is under way already, this caller's later resolve or reject is without effect.
+      for (const one of [...this.#inFlight, ...everyone(this.#pending)]) {
+        if (one.queuedAt > late) continue;
+        one.refused = true;
+        one.reject(new Failure('UNAVAILABLE'));
+      }
+      // A long outage must not pile them up.
       const pending = this.#pending;
-      for (const waiting of pending.commands.values()) waiting.calls = giveUp(waiting.calls, late);
-      pending.jobs = giveUp(pending.jobs, late);
+      for (const waiting of pending.commands.values()) waiting.calls = waiting.calls.filter(stillWaits);
+      pending.jobs = pending.jobs.filter(stillWaits);
       pending.size = everyone(pending).length;
       if (this.#running) this.#watchPatience();
     }, 250);
   }
 }
 
-function giveUp<One extends Waiting>(waiting: One[], late: number): One[] {
-  const patient = waiting.findIndex(({ queuedAt }) => queuedAt > late);
-  for (const one of waiting.splice(0, patient < 0 ? waiting.length : patient)) one.reject(new Failure('UNAVAILABLE'));
-  return waiting;
-}
-
 // Faults of the connection or of the whole transaction end the batch; anything else is the caller's own.
 const endsBatch = (error: unknown) => error instanceof StoreUnavailable || error instanceof TransactionConflict;
 
-async function runCommand(tx: WriteTransaction, { command, calls }: CommandCalls, alone: boolean, settle: (() => void)[]): Promise<void> {
+async function runCommand(
+  tx: WriteTransaction,
+  { command, calls: queued }: CommandCalls,
+  alone: boolean,
+  settle: (() => void)[],
+): Promise<void> {
+  const calls = queued.filter(stillWaits);
+  if (calls.length === 0) return;
   const runAll = () =>
     command.runAll(
       tx,
@@ -238,6 +247,7 @@ async function runCommand(tx: WriteTransaction, { command, calls }: CommandCalls
 }
 
 async function runJob(tx: WriteTransaction, job: Job, alone: boolean, settle: (() => void)[]): Promise<void> {
+  if (!stillWaits(job)) return;
   const work = () => job.work(tx);
   try {
     const value = await (alone ? work() : tx.savepoint(work));

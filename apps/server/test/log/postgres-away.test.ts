@@ -166,7 +166,7 @@ describe.skipIf(POSTGRES_SERVER === undefined).concurrent('PostgreSQL goes away'
       await delay(100);
     }
     for (const write of writes) await expect(write).rejects.toMatchObject(UNAVAILABLE);
-    await expect(within5s(node.storage.check())).rejects.toMatchObject({ name: 'StoreUnavailable' });
+    // At once: those that waited have become the batch in flight, and their connection comes about now.
     node.proxy.thaw();
     expect(await resumes()).toBe(2);
     expect(await log()).toEqual([1, 2]);

@@ -96,6 +96,8 @@ export class Outbox {
     const chunks = this.#chunks;
     if (chunks.length === 0) return;
     this.#chunks = [];
+    // What is shared is encoded now, here and for everybody: whatever follows in this turn of the event loop begins anew.
+    turn++;
     const socket = this.wire.direct();
     if (!socket) return this.#writeThroughLibrary(chunks);
     const compressed = this.wire.compresses();

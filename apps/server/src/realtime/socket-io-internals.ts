@@ -23,7 +23,7 @@ export interface EngineConnection {
 
 interface WebSocketInternals {
   readyState: number;
-  extensions: string;
+  _extensions: { 'permessage-deflate'?: { params: { server_max_window_bits?: number } } };
   _socket: NetSocket | null;
   _sender: { _queue: unknown[]; _state: number };
   terminate(): void;
@@ -37,6 +37,7 @@ export interface InboundPacket {
 
 const WS_OPEN = 1;
 const SENDER_IDLE = 0;
+const LARGEST_WINDOW_BITS = 15;
 
 /** The Engine.IO connection under a Socket.IO socket; several namespaces share one. */
 export function connectionOf(socket: Socket): EngineConnection {
@@ -76,9 +77,10 @@ export class EngineWire implements Wire {
     return ws._socket ?? undefined;
   }
 
-  /** True where the peer negotiated per-message compression. */
+  /** True where the peer negotiated per-message compression with a window that our shared frames may use, the largest. */
   compresses(): boolean {
-    return this.#connection.transport.socket?.extensions.includes('permessage-deflate') === true;
+    const { params } = this.#connection.transport.socket?._extensions['permessage-deflate'] ?? {};
+    return params !== undefined && (params.server_max_window_bits ?? LARGEST_WINDOW_BITS) === LARGEST_WINDOW_BITS;
   }
 
   write(packet: string): void {

@@ -1,13 +1,16 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, type ConnectRefusal } from '@majlis/contract';
+import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, LIMITS, type ConnectRefusal } from '@majlis/contract';
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import { AuthenticationRefused } from '../auth/authentication-refused.ts';
 import { Authenticator, type Principal } from '../auth/authenticator.ts';
 import { DevicesService, type SyncReason } from '../auth/devices.service.ts';
 import { Failure } from '../errors.ts';
 import { ClientAddresses } from '../http/client-address.ts';
+import { LOGGER } from '../logger.ts';
+import { isUnavailable } from '../storage/unavailable.ts';
 import { errorBody } from './error-body.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
@@ -20,7 +23,7 @@ import { RateLimiter } from './rate-limiter.ts';
 import { RefusalDelays } from './refusal-delays.ts';
 import { identityOf, type Connection, type Identity, type Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, type EngineConnection } from './socket-io-internals.ts';
+import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, silenceErrors, type EngineConnection } from './socket-io-internals.ts';
 import { SocketIoSession } from './socket-io-session.ts';
 import { whileStoreAway } from './while-store-away.ts';
 
@@ -29,7 +32,7 @@ type Admission =
   | { admitted: true; identity: Identity; device: string; reason: SyncReason; locale: Session['locale'] }
   | { admitted: false; failure: Failure };
 
-const EXPIRY_CHECK_MS = 1_000;
+const CHECK_MS = 1_000;
 // Node's timers take at most 2^31 - 1 ms; a longer pause is never asked for.
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -39,7 +42,9 @@ export class Connections implements OnModuleDestroy {
   readonly #delays = new RefusalDelays();
   readonly #connections = new WeakMap<EngineConnection, Connection>();
   readonly #admissions = new WeakMap<Socket, Admission>();
-  readonly #expiryTimer: NodeJS.Timeout;
+  /** Connections without a session, and since when. */
+  readonly #idle = new Map<EngineConnection, number>();
+  readonly #timer: NodeJS.Timeout;
 
   constructor(
     private readonly authenticator: Authenticator,
@@ -51,12 +56,16 @@ export class Connections implements OnModuleDestroy {
     private readonly sessions: SessionRegistry,
     private readonly pipeline: Pipeline,
     private readonly metrics: Metrics,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.#expiryTimer = setInterval(() => this.#endExpired(), EXPIRY_CHECK_MS);
+    this.#timer = setInterval(() => {
+      this.#endExpired();
+      this.#endIdle();
+    }, CHECK_MS);
   }
 
   onModuleDestroy(): void {
-    clearInterval(this.#expiryTimer);
+    clearInterval(this.#timer);
   }
 
   /** Connection middleware of every namespace: authentication, before any event is dispatched. Never throws. */
@@ -65,8 +74,11 @@ export class Connections implements OnModuleDestroy {
       const admission = await this.#admission(socket);
       this.#admissions.set(socket, admission);
       if (admission.admitted || this.#rules(socket).refusal === 'error-event') return next();
+      // A limit passes, and after a connect_error stock clients do not come back.
+      if (admission.failure.code === 'RATE_LIMIT') throw admission.failure;
       next(this.#connectError(socket, admission.failure));
-    } catch {
+    } catch (err) {
+      if (!(err instanceof Failure) && !isUnavailable(err)) this.logger.error({ err }, 'Connecting failed');
       // The store stayed away, or a fault of ours: the client is to come back, so no connect_error but a closed transport.
       cutTransport(connectionOf(socket));
     }
@@ -76,13 +88,17 @@ export class Connections implements OnModuleDestroy {
   connected(socket: Socket): void {
     const admission = this.#admissions.get(socket)!;
     this.#admissions.delete(socket);
+    silenceErrors(socket);
     const connection = this.#connection(socket);
     if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
     const { identity, device, reason, locale } = admission;
     const session = new SocketIoSession({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
     dropRequest(socket);
     interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
-    socket.on('disconnect', (cause) => this.#closed(session, cause));
+    socket.on('disconnect', (cause) => {
+      this.#closed(session, cause);
+      this.#watchIdle(connectionOf(socket), connection);
+    });
     this.#greet(session, reason);
     this.sessions.add(session);
     if (reason === 'reconnection') this.metrics.reconnected();
@@ -98,9 +114,12 @@ export class Connections implements OnModuleDestroy {
     const identity = identityOf(principal);
     for (const other of session.connection.sessions) {
       if (other.userId !== session.userId) continue;
+      // Without a device id a token is a device of its own, the new one as well.
+      if (other.device === other.identity.tokenHash) other.device = identity.tokenHash;
       other.identity = identity;
+      if (other.namespace !== '/') continue;
       void this.devices.connected({ ...identity, device: other.device }).catch(() => undefined);
-      if (other.namespace === '/') this.#tellToSync(other, 'token_refresh');
+      this.#tellToSync(other, 'token_refresh');
     }
     return identity;
   }
@@ -115,14 +134,18 @@ export class Connections implements OnModuleDestroy {
   }
 
   async #admission(socket: Socket): Promise<Admission> {
+    const since = Date.now();
     const presented = presentedToken(socket.handshake);
     // Without a token, on a connection where another namespace is authenticated already: that user's.
     const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
-    if (sibling) return { admitted: true, identity: sibling.identity, device: sibling.device, reason: 'connection_established', locale: sibling.locale };
+    if (sibling) {
+      const { identity, device, locale } = sibling;
+      return { admitted: true, identity, device, locale, reason: await this.#reason(socket, identity, device, since) };
+    }
     if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
     let principal: Principal;
     try {
-      principal = await whileStoreAway(() => this.authenticator.authenticate(presented.token));
+      principal = await whileStoreAway(() => this.authenticator.authenticate(presented.token), since);
     } catch (error) {
       if (!(error instanceof AuthenticationRefused)) throw error;
       const { token, reason } = error;
@@ -136,8 +159,13 @@ export class Connections implements OnModuleDestroy {
     const allowance = this.limiter.take(identity.userId, 'light');
     if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
     const device = deviceIdOf(socket.handshake) ?? identity.tokenHash;
-    const reason = await whileStoreAway(() => this.devices.connected({ ...identity, device }));
+    const reason = await this.#reason(socket, identity, device, since);
     return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, principal.user.locale, this.#rules(socket).locale) };
+  }
+
+  // Only `/` tells it. What the other namespaces of a connection did would only blur how the device's latest connection ended.
+  async #reason(socket: Socket, identity: Identity, device: string, since: number): Promise<SyncReason> {
+    return socket.nsp.name === '/' ? whileStoreAway(() => this.devices.connected({ ...identity, device }), since) : 'connection_established';
   }
 
   async #refused(socket: Socket, reason: ConnectRefusal, token = ''): Promise<Admission> {
@@ -163,8 +191,14 @@ export class Connections implements OnModuleDestroy {
     connection.outbox.push(eventPacket(socket.nsp.name, 'error', JSON.stringify(body)));
     connection.outbox.flush();
     // A limit passes: the client is to come back by itself.
-    if (limited) cutTransport(connectionOf(socket));
-    else socket.disconnect();
+    if (limited) return cutTransport(connectionOf(socket));
+    socket.disconnect();
+    this.#watchIdle(connectionOf(socket), connection);
+  }
+
+  // Socket.IO ends only what never joined a namespace; who was refused in all, or left all, could keep a connection for ever.
+  #watchIdle(engine: EngineConnection, { sessions }: Connection): void {
+    if (sessions.size === 0 && engine.readyState === 'open' && !this.#idle.has(engine)) this.#idle.set(engine, Date.now());
   }
 
   #connection(socket: Socket): Connection {
@@ -190,15 +224,24 @@ export class Connections implements OnModuleDestroy {
 
   #closed(session: Session, cause: string): void {
     this.sessions.remove(session);
-    if (cause === 'client namespace disconnect') this.devices.left({ ...session.identity, device: session.device });
+    if (session.namespace === '/' && cause === 'client namespace disconnect') this.devices.left({ ...session.identity, device: session.device });
   }
 
   #endExpired(): void {
     const now = Date.now();
     for (const session of [...this.sessions.all()]) {
       if (session.identity.expiresAt > now) continue;
-      this.devices.refused({ ...session.identity, device: session.device });
+      if (session.namespace === '/') this.devices.refused({ ...session.identity, device: session.device });
       session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
+    }
+  }
+  #endIdle(): void {
+    const until = Date.now() - LIMITS.connectTimeoutMs;
+    for (const [engine, since] of this.#idle) {
+      const over = engine.readyState !== 'open' || this.#connections.get(engine)!.sessions.size > 0;
+      if (!over && since > until) continue;
+      this.#idle.delete(engine);
+      if (!over) cutTransport(engine);
     }
   }
 }

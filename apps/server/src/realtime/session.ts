@@ -31,8 +31,8 @@ export abstract class Session {
   readonly namespace: string;
   readonly userId: string;
   readonly locale: Locale;
-  /** `auth.device_id`, or the first token's hash. */
-  readonly device: string;
+  /** `auth.device_id`, or the token's hash. */
+  device: string;
   readonly connectedAt: number;
   /** The user's id as JSON, for the event log's lines. */
   readonly loggedUserId: string;

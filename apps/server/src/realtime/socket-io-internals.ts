@@ -46,7 +46,16 @@ export function connectionOf(socket: Socket): EngineConnection {
 
 /** All connections of an Engine.IO server, on both transports. */
 export function openConnections(engine: EngineServer): EngineConnection[] {
-  return Object.values((engine as unknown as { clients: Record<string, EngineConnection> }).clients);
+  return Object.values(clientsOf(engine));
+}
+
+/** The connection with this id. */
+export function openConnection(engine: EngineServer, sid: string): EngineConnection | undefined {
+  return Object.hasOwn(clientsOf(engine), sid) ? clientsOf(engine)[sid] : undefined;
+}
+
+function clientsOf(engine: EngineServer) {
+  return (engine as unknown as { clients: Record<string, EngineConnection> }).clients;
 }
 
 /**
@@ -56,6 +65,13 @@ export function openConnections(engine: EngineServer): EngineConnection[] {
 export function interceptEvents(socket: Socket, receive: (packet: InboundPacket) => void): void {
   (socket as unknown as { onevent: (packet: InboundPacket) => void }).onevent = receive;
 }
+
+/** Keeps Socket.IO from writing to stderr about each malformed packet of a client; it ends the connection all the same. */
+export function silenceErrors(socket: Socket): void {
+  socket.on('error', ignore);
+}
+
+const ignore = (): void => undefined;
 
 /** An Engine.IO connection as an outbox writes to it. */
 export class EngineWire implements Wire {

@@ -19,7 +19,7 @@ import { COMPRESS_FROM_BYTES } from './frame.ts';
 import { GATEWAY, HANDLES } from './gateway.ts';
 import { NAMESPACES } from './namespaces.ts';
 import { Pipeline } from './pipeline.ts';
-import { cutTransport, openConnections } from './socket-io-internals.ts';
+import { cutTransport, openConnection, openConnections } from './socket-io-internals.ts';
 
 const PATH = '/socket.io/';
 // Transports are closed with a spread, so that not all clients come to the other nodes at the same moment.
@@ -104,7 +104,9 @@ export class SocketServer implements OnApplicationBootstrap {
       response.setHeader('Access-Control-Allow-Headers', request.headers['access-control-request-headers'] ?? 'authorization,content-type');
       return void response.writeHead(204).end();
     }
-    if (isHandshake(request)) {
+    const sid = sidOf(request);
+    if (sid) this.#endIfTooLarge(sid, response);
+    else {
       // Who polls needs no upgrade, so the refusal of upgrades while draining does not reach them.
       if (this.drain.draining) return void response.writeHead(503, { Connection: 'close' }).end();
       const wait = await this.failedAuths.wait(this.addresses.of(request));
@@ -116,9 +118,17 @@ export class SocketServer implements OnApplicationBootstrap {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // `cors` does not reach the WebSocket transport: a page of a foreign origin is refused here.
     if (this.#verdict(request) === 'foreign') return refuse(socket, '403 Forbidden');
-    const wait = isHandshake(request) ? await this.failedAuths.wait(this.addresses.of(request)) : 0;
+    const wait = sidOf(request) ? 0 : await this.failedAuths.wait(this.addresses.of(request));
     if (wait > 0) return refuse(socket, `429 Too Many Requests\r\nRetry-After: ${Math.ceil(wait / 1000)}`);
     this.#engine.handleUpgrade(request as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
+  }
+
+  // A WebSocket ends by itself; of a polling client Engine.IO refuses the one request.
+  #endIfTooLarge(sid: string, response: ServerResponse): void {
+    response.once('close', () => {
+      const connection = response.statusCode === 413 ? openConnection(this.#engine, sid) : undefined;
+      if (connection) cutTransport(connection);
+    });
   }
 
   #verdict({ headers }: IncomingMessage) {
@@ -149,11 +159,11 @@ export class SocketServer implements OnApplicationBootstrap {
 }
 
 /**
- * Whether a request opens a connection: failed authentications are counted before that, not after. The query is read as Engine.IO
- * reads it: of several `sid` the last counts, and an empty one is none.
+ * The connection that a request belongs to; empty where it opens one: failed authentications count before that, not after. Engine.IO
+ * reads the query so: of several `sid` the last counts.
  */
-function isHandshake({ url = '' }: IncomingMessage): boolean {
-  return !new URL(url, 'http://localhost').searchParams.getAll('sid').at(-1);
+function sidOf({ url = '' }: IncomingMessage): string {
+  return new URL(url, 'http://localhost').searchParams.getAll('sid').at(-1) ?? '';
 }
 
 function refuse(socket: Duplex, status: string): void {

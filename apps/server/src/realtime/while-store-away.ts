@@ -4,9 +4,13 @@ import { isUnavailable } from '../storage/unavailable.ts';
 const HELD_MS = 20_000;
 const RETRY_MS = 250;
 
-/** Does `work` again and again while the store is away, up to 20 s. @throws what it threw last */
-export async function whileStoreAway<T>(work: () => Promise<T>): Promise<T> {
-  for (const until = Date.now() + HELD_MS; ; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
+/**
+ * Does `work` again and again while the store is away, until 20 s after `since`.
+ * @param since when the client began to wait, in milliseconds since the epoch
+ * @throws what it threw last
+ */
+export async function whileStoreAway<T>(work: () => Promise<T>, since = Date.now()): Promise<T> {
+  for (const until = since + HELD_MS; ; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
     try {
       return await work();
     } catch (error) {

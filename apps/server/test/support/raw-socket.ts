@@ -27,7 +27,7 @@ export class RawSocket extends Recorder {
     this.ws.on('open', () => {
       // ws has no way to see a frame as it came.
       (this.ws as unknown as { _socket: NodeJS.ReadableStream })._socket.on('data', (chunk: Buffer) => this.#wire.push(chunk));
-      this.add('open', []);
+      this.add('open', [url]);
     });
     this.ws.on('message', (data: Buffer, binary) => this.#message(binary ? data : data.toString()));
     this.ws.on('unexpected-response', (_, response) => this.add('refused', [{ status: response.statusCode, headers: response.headers }]));

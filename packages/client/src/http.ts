@@ -20,10 +20,7 @@ interface HttpOptions {
 /** Makes the function that calls routes. It rejects with `MajlisError` and with nothing else. */
 export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): Call {
   return async (method, path, { params, query, body, signal }) => {
-    const target = new URL(fillPath(path, params ?? {}), url);
-    for (const [key, value] of Object.entries((query ?? {}) as Record<string, string | number | boolean | null | undefined>)) {
-      if (value !== undefined && value !== null) target.searchParams.set(key, String(value));
-    }
+    const target = url.replace(/\/$/, '') + fillPath(path, params ?? {}) + queryString(query ?? {});
     const attempt = async (bearer: string | null) => {
       const cut = new AbortController();
       const abort = () => cut.abort();
@@ -58,6 +55,15 @@ export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): C
 
 function fillPath(path: string, params: Readonly<Record<string, unknown>>): string {
   return path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
+}
+
+/** By hand: the URL class of React Native cannot. */
+function queryString(query: object): string {
+  const given = Object.entries(query as Record<string, string | number | boolean | null | undefined>).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
+  const pairs = given.map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`);
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
 }
 
 async function readAnswer(answer: Response): Promise<unknown> {

@@ -12,7 +12,7 @@ export interface TokenRequest {
 }
 
 export interface ClientOptions {
-  /** Address of the server, `https://chat.example.org`. */
+  /** Origin of the server, without a path: `https://chat.example.org`. */
   url: string;
   /** Gives a token; `null` means that there is none to be had, and closes the client. If it throws, it is asked again later. */
   getToken: (request: TokenRequest) => string | null | Promise<string | null>;

@@ -174,7 +174,7 @@ function Leave({ chat }: { chat: Chat }) {
   }
   return (
     <>
-      <Button variant="subtle" color="red" onClick={() => setAsking(true)}>
+      <Button variant="subtle" color="red" c="var(--app-danger)" onClick={() => setAsking(true)}>
         {t('group.leave')}
       </Button>
       <ConfirmDialog

@@ -47,9 +47,15 @@ export function MessageMenu({ message, own, opened, onChange }: MessageMenuProps
         <Menu.Item leftSection={<Reply size={16} aria-hidden="true" />} onClick={() => actions.reply(message)}>
           {t('message.reply')}
         </Menu.Item>
-        <Menu.Item leftSection={<Copy size={16} aria-hidden="true" />} onClick={() => void navigator.clipboard?.writeText(message.content)}>
-          {t('message.copy')}
-        </Menu.Item>
+        {/* Browsers have it on TLS and on localhost only. */}
+        {navigator.clipboard && (
+          <Menu.Item
+            leftSection={<Copy size={16} aria-hidden="true" />}
+            onClick={() => void navigator.clipboard.writeText(message.content)}
+          >
+            {t('message.copy')}
+          </Menu.Item>
+        )}
         {own && message.type === 'text' && (
           <Menu.Item leftSection={<Pencil size={16} aria-hidden="true" />} onClick={() => actions.edit(message)}>
             {t('message.edit')}

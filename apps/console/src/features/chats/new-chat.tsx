@@ -48,7 +48,7 @@ function NewChatForm({ onDone }: { onDone: () => void }) {
 
   return (
     <Stack>
-      <PeoplePicker chosen={people} onChange={setPeople} without={[me.id]} />
+      <PeoplePicker chosen={people} onChange={setPeople} without={[me.id]} autoFocus />
       {group && (
         <TextInput
           label={t('newChat.groupTitle')}

@@ -17,10 +17,12 @@ interface PeoplePickerProps {
   onChange: (people: readonly UserProfile[]) => void;
   /** Ids that are not offered. */
   without: readonly string[];
+  /** Whether a dialog that contains it begins with it. */
+  autoFocus?: boolean;
 }
 
 /** Finds people by name or id, and lets some of them be chosen. */
-export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
+export function PeoplePicker({ chosen, onChange, without, autoFocus }: PeoplePickerProps) {
   const { t } = useTranslation();
   const { majlis } = useMajlis();
   const [text, setText] = useState('');
@@ -58,7 +60,7 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
         leftSection={<Search size={16} aria-hidden="true" />}
         rightSection={found.isFetching && <Loader size={14} aria-label={t('app.loading')} />}
         dir={fieldDirection(text)}
-        data-autofocus
+        data-autofocus={autoFocus}
         value={text}
         onChange={(event) => setText(event.currentTarget.value)}
       />
@@ -70,9 +72,7 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
                 <Person id={person.id} name={person.name} avatar={person.avatar} size={34} />
                 <span className={classes.name}>
                   <OneLine>{person.name}</OneLine>
-                  <Text span size="xs" c="dimmed" dir="ltr" truncate>
-                    {person.id}
-                  </Text>
+                  <OneLine className={classes.id}>{person.id}</OneLine>
                 </span>
                 {isChosen(person.id) && <Check size={18} aria-hidden="true" />}
               </UnstyledButton>

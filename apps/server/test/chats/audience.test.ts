@@ -198,17 +198,15 @@ onServers('who gets which events of chats', (server) => {
       const now = Date.now();
       const counters = { joined_at: now, delivered_seq: 0, delivered_ahead: null, read_seq: 0, read_at: null, muted_until: null };
       for (let i = 0; i < made.length; i += 500) {
-        const chats = made
-          .slice(i, i + 500)
-          .map((id) => ({
-            id,
-            type: 'group' as const,
-            title: null,
-            direct_key: null,
-            created_by: boris,
-            member_count: 2,
-            created_at: now,
-          }));
+        const chats = made.slice(i, i + 500).map((id) => ({
+          id,
+          type: 'group' as const,
+          title: null,
+          direct_key: null,
+          created_by: boris,
+          member_count: 2,
+          created_at: now,
+        }));
         await db.insertInto('chats').values(chats).execute();
         const members = chats.flatMap(({ id }) => [anna, boris].map((user_id) => ({ chat_id: id, user_id, ...counters })));
         await db.insertInto('chat_members').values(members).execute();

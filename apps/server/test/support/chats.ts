@@ -9,17 +9,29 @@ export const UNLIMITED = { RATE_LIMIT_MAX_EVENTS: '1000000', RATE_LIMIT_MAX_LIGH
 
 /** Runs `suite` against a server on each engine; clients are closed after each test. */
 export function onServers(name: string, suite: (server: () => TestServer) => void, settings: Record<string, string> = {}): void {
-  for (const engine of SERVER_ENGINES) {
-    describe.skipIf(engine.missing)(`${name} (${engine.name})`, () => {
-      let server: TestServer;
-      beforeAll(async () => {
-        server = await engine.start({ ...UNLIMITED, ...settings });
-      });
-      afterAll(() => server.stop());
-      afterEach(closeClients);
-      suite(() => server);
+  for (const engine of SERVER_ENGINES) onEngine(engine, name, suite, settings);
+}
+
+/** Runs `suite` against one server: for what no database has a part in. */
+export function onServer(name: string, suite: (server: () => TestServer) => void, settings: Record<string, string> = {}): void {
+  onEngine(SERVER_ENGINES[0], name, suite, settings);
+}
+
+function onEngine(
+  engine: (typeof SERVER_ENGINES)[number],
+  name: string,
+  suite: (server: () => TestServer) => void,
+  settings: Record<string, string>,
+): void {
+  describe.skipIf(engine.missing)(`${name} (${engine.name})`, () => {
+    let server: TestServer;
+    beforeAll(async () => {
+      server = await engine.start({ ...UNLIMITED, ...settings });
     });
-  }
+    afterAll(() => server.stop());
+    afterEach(closeClients);
+    suite(() => server);
+  });
 }
 
 /** New users, one for each name; the ids begin with the names. */

@@ -9,8 +9,8 @@ export interface Typing {
   userId: string;
   userName: string;
   isTyping: boolean;
-  /** The socket that said so, which is not told itself; null where the server ended it. */
-  sessionId: string | null;
+  /** The typist's socket, which is not told itself. */
+  sessionId: string;
 }
 
 interface Ongoing {
@@ -73,7 +73,7 @@ export class TypingService {
 
   #endByServer(sessionId: string, chatId: string): void {
     const typing = this.#end(sessionId, chatId);
-    if (typing) this.#tell({ ...typing, isTyping: false, sessionId: null });
+    if (typing) this.#tell({ ...typing, isTyping: false });
   }
 
   #tell(typing: Typing): void {

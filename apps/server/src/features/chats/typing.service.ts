@@ -39,12 +39,12 @@ export class TypingService {
 
   /** A member's socket says that it types, or stopped. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
   async set(session: { id: string; userId: string }, chatId: string, isTyping: boolean): Promise<void> {
-    const chat = await this.#chats.ofMember(session.userId, chatId);
+    // Everything that may wait comes first and is the same for both: an end that follows its beginning at once must not overtake it.
+    const [chat, user] = await Promise.all([this.#chats.ofMember(session.userId, chatId), this.#users.load(session.userId)]);
     if (chat.members.size > LIMITS.typingUpToMembers) return;
     const wasTyping = this.#end(session.id, chatId) !== undefined;
     if (!isTyping && !wasTyping) return;
-    const userName = (await this.#users.load(session.userId))?.name ?? '';
-    const typing: Typing = { chatId, userId: session.userId, userName, isTyping, sessionId: session.id };
+    const typing: Typing = { chatId, userId: session.userId, userName: user?.name ?? '', isTyping, sessionId: session.id };
     if (isTyping) this.#begin(session.id, typing);
     this.#tell(typing);
   }

@@ -112,7 +112,7 @@ export class MessagesService {
     await this.#queue.run([stream], async (tx) => {
       const row = await findMessage(tx.db, chatId, messageId);
       const member = (await findMember(tx.db, chatId, actor.userId)) !== undefined;
-      if (!member && !actor.isAdmin) throw new Failure('FORBIDDEN');
+      if (!member && !actor.isAdmin) throw new Failure('FORBIDDEN', undefined, 'Access denied');
       if (!row) throw new Failure('NOT_FOUND', { field: 'message_id' });
       if (row.sender_id !== actor.userId && !actor.isAdmin) throw new Failure('FORBIDDEN');
       if (row.deleted_at === null) await removeContent(tx, stream, row);

@@ -67,7 +67,9 @@ export class ChatDirectory {
       // A load that began before this entry may have read what was before it.
       if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(id);
       const chat = this.#chats.get(id);
-      if (!chat) return;
+      if (!chat || entry.version <= chat.version) return;
+      // What this node did not hear of may have changed the members.
+      if (entry.version > chat.version + 1) return this.forget(id);
       chat.version = entry.version;
       if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
     });

@@ -12,9 +12,10 @@ import { ClientAddresses } from '../http/client-address.ts';
 import { LOGGER } from '../logger.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
 import { errorBody } from './error-body.ts';
+import { BATCH, batchItem, batchJson } from './event-batch.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
-import { deviceIdOf, localeOf, presentedToken } from './handshake.ts';
+import { deviceIdOf, localeOf, presentedToken, wantsBatches } from './handshake.ts';
 import { Metrics } from './metrics.ts';
 import { NAMESPACES } from './namespaces.ts';
 import { TurnWriter } from './outbox.ts';
@@ -24,7 +25,7 @@ import { RefusalDelays } from './refusal-delays.ts';
 import { identityOf, type Connection, type Identity, type Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, silenceErrors, type EngineConnection } from './socket-io-internals.ts';
-import { SocketIoSession } from './socket-io-session.ts';
+import { BatchedSession, SocketIoSession } from './socket-io-session.ts';
 import { whileStoreAway } from './while-store-away.ts';
 
 /** What the middleware found out, for the connection that follows it. */
@@ -92,7 +93,7 @@ export class Connections implements OnModuleDestroy {
     const connection = this.#connection(socket);
     if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
     const { identity, device, reason, locale } = admission;
-    const session = new SocketIoSession({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
+    const session = new (wantsBatches(socket.handshake) ? BatchedSession : SocketIoSession)({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
     dropRequest(socket);
     interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
     socket.on('disconnect', (cause) => {
@@ -188,7 +189,10 @@ export class Connections implements OnModuleDestroy {
   #refuse(socket: Socket, connection: Connection, failure: Failure): void {
     const limited = failure.code === 'RATE_LIMIT';
     const body = errorBody(limited ? failure : new Failure(failure.code, undefined, INVALID_TOKEN), 'en');
-    connection.outbox.push(eventPacket(socket.nsp.name, 'error', JSON.stringify(body)));
+    const json = JSON.stringify(body);
+    const { name } = socket.nsp;
+    const packet = wantsBatches(socket.handshake) ? eventPacket(name, BATCH, batchJson([batchItem('error', json)])) : eventPacket(name, 'error', json);
+    connection.outbox.push(packet);
     connection.outbox.flush();
     // A limit passes: the client is to come back by itself.
     if (limited) return cutTransport(connectionOf(socket));

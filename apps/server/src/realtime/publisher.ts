@@ -37,7 +37,7 @@ export interface StreamKind {
   published?(entry: LogEntry, audience: Audience): void;
 }
 
-/** Sockets of one namespace and dialect: they get the very same bytes. */
+/** Sockets of one namespace and dialect: they get the very same bytes, unless they gather them in batches of their own. */
 class Group {
   readonly dialect: string;
   readonly sessions: [Session, ...Session[]];
@@ -55,6 +55,10 @@ class Group {
   }
 
   push(packet: string): void {
+    if (this.sessions[0].batched) {
+      for (const session of this.sessions) session.queue(packet);
+      return;
+    }
     if (this.#open && this.#turn === currentTurn()) {
       this.#open.packets.push(packet);
       return;
@@ -170,7 +174,7 @@ export class Publisher {
   manyToUser(userId: string, event: string, jsons: readonly string[], wants: (session: Session) => boolean): void {
     for (const session of this.#sessions.of(userId)) {
       if (!wants(session)) continue;
-      for (const json of jsons) session.connection.outbox.push(session.packet(event, json));
+      for (const json of jsons) session.queue(session.packet(event, json));
       this.#deliveries += jsons.length;
     }
   }
@@ -183,7 +187,7 @@ export class Publisher {
       const packet = group.packet(wire);
       for (const session of group.sessions) {
         if (except(session)) continue;
-        session.connection.outbox.push(packet);
+        session.queue(packet);
         this.#deliveries++;
       }
     }
@@ -231,7 +235,7 @@ export class Publisher {
         const interest = session.carries(kind.prefix) ? kind.interest(session, stream) : 'none';
         if (interest === 'summary') summaries.push(session);
         if (interest !== 'full') continue;
-        const key = `${session.namespace} ${session.dialect}`;
+        const key = `${session.namespace} ${session.dialect} ${session.batched}`;
         const group = groups.get(key);
         if (group) group.sessions.push(session);
         else groups.set(key, new Group(session));

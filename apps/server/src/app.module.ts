@@ -6,6 +6,7 @@ import type { Settings } from './config/settings.ts';
 import { DemoModule } from './demo/demo.module.ts';
 import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
+import { OrdersModule } from './features/orders/orders.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
@@ -48,6 +49,7 @@ export class AppModule {
         UserSocketsModule,
         ChatsModule,
         SearchModule,
+        OrdersModule,
         ConnectionModule,
         DemoModule,
       ],

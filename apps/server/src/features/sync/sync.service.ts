@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS } from '@majlis/contract';
 import { Failure } from '../../errors.ts';
-import type { LogEntry, StreamCounters } from '../../log/log-entry.ts';
+import { streamKind, type LogEntry, type StreamCounters } from '../../log/log-entry.ts';
 import { StreamLog } from '../../log/stream-log.ts';
 import { readCounters } from '../../log/stream-log.repository.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
@@ -12,7 +12,7 @@ export type Receipts = Record<string, { delivered_seq: number; read_seq: number 
 
 /** What a feature tells of its streams, so that they can be caught up with. */
 export interface SyncedStreams {
-  /** Streams are named `<prefix>:<id>`. */
+  /** Streams are named `<prefix>:<id>`, or by the prefix alone where there is only one. */
   readonly prefix: string;
   /** The receipts of a stream that the user may follow. @throws Failure where the user may not */
   authorize(userId: string, id: string): Promise<Receipts>;
@@ -79,7 +79,7 @@ export class SyncService {
 
   async #after(userId: string, stream: string, version: number, events: number, bytes: number): Promise<StreamAnswer & { bytes: number }> {
     const separator = stream.indexOf(':');
-    const kind = this.#kinds.get(stream.slice(0, separator));
+    const kind = this.#kinds.get(streamKind(stream));
     if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
     const receipts = await kind.authorize(userId, stream.slice(separator + 1));
     const { counters, stored } = await this.#storage.snapshot(async (db) => ({

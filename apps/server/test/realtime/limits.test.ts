@@ -319,7 +319,8 @@ describe('A socket that does not read is cut off when 1 MiB waits for it (`SOCKE
     ['a WebSocket that negotiated compression', async (server: TestServer, token: string) => rawConnected(server.url, { token }, { perMessageDeflate: true })],
   ])('%s', async (_, connect) => {
     const { server, amal, bashir, chat_id, text } = await startChat({ SOCKET_MAX_BUFFERED_BYTES: '65536', RATE_LIMIT_MAX_EVENTS: '100000', RATE_LIMIT_MAX_LIGHT: '100000' });
-    const slow = await connect(server, server.token(bashir, { jti: 'slow' }));
+    const token = server.token(bashir);
+    const slow = await connect(server, token);
     const quick = await connected(server.url, '/', { token: server.token(bashir) });
     const sender = await connected(server.url, '/', { token: server.token(amal) });
     slow.freeze();
@@ -339,7 +340,8 @@ describe('A socket that does not read is cut off when 1 MiB waits for it (`SOCKE
     expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => i + seen[0]!));
     expect(seen.length).toBeLessThan(sent);
 
-    const back = await connected(server.url, '/', { token: server.token(bashir, { jti: 'slow' }) });
+    const back = await connected(server.url, '/', { token });
+    expect(await back.next('sync:required')).toMatchObject({ reason: 'reconnection' });
     const stream = `chat:${chat_id}`;
     let version = seen.at(-1) ?? 0;
     for (let more = true; more; ) {

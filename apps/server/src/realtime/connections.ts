@@ -233,10 +233,9 @@ export class Connections implements OnModuleDestroy {
 
   #endExpired(): void {
     const now = Date.now();
+    // The store knows when the token expired, so nothing need be written for the reason of the next connection.
     for (const session of [...this.sessions.all()]) {
-      if (session.identity.expiresAt > now) continue;
-      if (session.namespace === '/') this.devices.refused({ ...session.identity, device: session.device });
-      session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
+      if (session.identity.expiresAt <= now) session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
     }
   }
   #endIdle(): void {

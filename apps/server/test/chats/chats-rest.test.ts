@@ -120,17 +120,17 @@ onServers('chats by REST', (server) => {
       await makeGroup(server(), anna, boris),
     ];
     const list = async (as: string): Promise<v2.Chat[]> => ok(await server().api('GET', '/api/v2/chats', { as })).data;
-    expect((await list(anna)).map(({ id }) => id)).toEqual([three!.id, two!.id, one!.id]);
+    expect((await list(anna)).map(({ id }) => id)).toEqual([three.id, two.id, one.id]);
     const [annas, boriss] = await v2Clients(server(), anna, boris);
-    await say(boriss, one!.id, 'first');
-    const { message_id } = await say(boriss, one!.id, 'hello', { metadata: { a: 1 } });
-    await say(annas, two!.id, 'own');
-    await annas.ask('chat:message:react', { chat_id: one!.id, message_id, emoji: '👍', on: true });
+    await say(boriss, one.id, 'first');
+    const { message_id } = await say(boriss, one.id, 'hello', { metadata: { a: 1 } });
+    await say(annas, two.id, 'own');
+    await annas.ask('chat:message:react', { chat_id: one.id, message_id, emoji: '👍', on: true });
     const chats = await list(anna);
     expect(chats.map(({ id, unread_count, last_seq, version }) => [id, unread_count, last_seq, version])).toEqual([
-      [two!.id, 0, 1, 1],
-      [one!.id, 2, 2, 3],
-      [three!.id, 0, 0, 0],
+      [two.id, 0, 1, 1],
+      [one.id, 2, 2, 3],
+      [three.id, 0, 0, 0],
     ]);
     expect(chats[1]!.last_message).toEqual({
       ...(await annas.next('chat:message:new', ({ id }) => id === message_id)),

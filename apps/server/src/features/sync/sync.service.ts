@@ -23,9 +23,9 @@ export interface SyncedStreams {
 }
 
 /** What follows a version in a stream. */
-export interface StreamAnswer {
-  entries: readonly LogEntry[];
-  /** The version of the last entry here, or the stream's own where there are none. */
+export interface StreamAnswer<Event> {
+  events: readonly Event[];
+  /** The version of the last event here, or the stream's own where there are none. */
   version: number;
   hasMore: boolean;
   /** What follows the version is no longer kept, or it is not of this store. */
@@ -33,7 +33,23 @@ export interface StreamAnswer {
   receipts: Receipts;
 }
 
-/** Catching up: the same entries, in the same order, as a socket that stayed was given live. */
+/** How much may still be put into an answer. */
+interface Room {
+  events: number;
+  bytes: number;
+  /** No event has been put into it: the first is given however large it is, otherwise the client would ask for ever. */
+  empty: boolean;
+}
+
+// About what a stream without events takes in an answer, beside its name.
+const STREAM_BYTES = 100;
+// And about what one member's receipts take.
+const RECEIPT_BYTES = 50;
+const COUNTERS_AT_ONCE = 1_000;
+
+const NOTHING = { events: [], hasMore: false, reset: false, receipts: null };
+
+/** Catching up: the same events, in the same order, as a socket that stayed was given live. */
 @Injectable()
 export class SyncService {
   readonly #storage: Storage;
@@ -53,70 +69,108 @@ export class SyncService {
   /**
    * What follows each cursor, and the current version of the user's streams that it did not name.
    * @param cursors by the client's stream names, of which `user` is the user's own
+   * @param project an entry as the client is to get it, undefined where it does not
    * @throws Failure INVALID_DATA for more than 100 streams; a stream that the user may not follow is answered in its place
    */
-  async sync(userId: string, cursors: Readonly<Record<string, number>>): Promise<Map<string, StreamAnswer | Failure>> {
-    const asked = Object.entries(cursors);
+  async sync<Event>(
+    userId: string,
+    cursors: Readonly<Record<string, number>>,
+    project: (entry: LogEntry) => Event | undefined,
+  ): Promise<Map<string, StreamAnswer<Event> | Failure>> {
+    const asked = Object.entries(cursors).map(([name, version]) => ({ name, version, stream: name === 'user' ? `user:${userId}` : name }));
     if (asked.length > LIMITS.syncStreams) throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
-    const answers = new Map<string, StreamAnswer | Failure>();
-    let events: number = LIMITS.syncEvents;
-    let bytes: number = LIMITS.syncBytes;
-    for (const [name, version] of asked) {
-      const stream = name === 'user' ? `user:${userId}` : name;
-      try {
-        const answer = await this.#after(userId, stream, version, events, bytes);
-        events -= answer.entries.length;
-        bytes -= answer.bytes;
-        answers.set(name, answer);
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        answers.set(name, error);
-      }
+    const others = await this.#streamsOf(userId);
+    for (const { stream } of asked) others.delete(stream);
+    const counters = await this.#counters([...others, ...asked.map(({ stream }) => stream)]);
+    const allowed = await this.#authorizeAll(userId, asked.map(({ stream }) => stream));
+    const answers = new Map<string, StreamAnswer<Event> | Failure>();
+    const room = roomBeside([...others], allowed);
+    for (const { name, version, stream } of asked) {
+      const receipts = allowed.get(stream)!;
+      const upToDate = version === (counters.get(stream)?.version ?? 0);
+      if (receipts instanceof Failure) answers.set(name, receipts);
+      else if (upToDate) answers.set(name, { ...NOTHING, version, receipts });
+      else answers.set(name, { ...(await this.#after(userId, stream, version, room, project)), receipts });
     }
-    await this.#addOthers(userId, answers);
+    for (const stream of others) {
+      answers.set(stream === `user:${userId}` ? 'user' : stream, { ...NOTHING, version: counters.get(stream)?.version ?? 0 });
+    }
     return answers;
   }
 
-  async #after(userId: string, stream: string, version: number, events: number, bytes: number): Promise<StreamAnswer & { bytes: number }> {
-    const separator = stream.indexOf(':');
-    const kind = this.#kinds.get(streamKind(stream));
-    if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
-    const receipts = await kind.authorize(userId, stream.slice(separator + 1));
-    const { counters, stored } = await this.#storage.snapshot(async (db) => ({
-      counters: (await readCounters(db, [stream])).get(stream),
-      stored: await this.#log.read(stream, version, Math.max(events, 0), db),
-    }));
-    const { version: current, forgotten } = counters ?? { version: 0, forgotten: 0 };
-    if (version > current || version < forgotten) return { entries: [], version: current, hasMore: false, reset: true, receipts, bytes: 0 };
-    const entries: LogEntry[] = [];
-    let used = 0;
-    for (const { entry, bytes: size } of stored) {
-      // The first one of an answer is always given, however large: otherwise the client would ask for ever.
-      if (used + size > bytes && !(entries.length === 0 && bytes === LIMITS.syncBytes)) break;
-      used += size;
-      entries.push(entry);
+  async #authorizeAll(userId: string, streams: readonly string[]): Promise<Map<string, Receipts | Failure>> {
+    const allowed = new Map<string, Receipts | Failure>();
+    for (const stream of streams) {
+      try {
+        allowed.set(stream, await this.#authorize(userId, stream));
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        allowed.set(stream, error);
+      }
     }
-    const last = entries.at(-1)?.version ?? version;
-    if (entries.length > 0) kind.fetched?.(userId, stream, entries);
-    return { entries, version: last, hasMore: last < current, reset: false, receipts, bytes: used };
+    return allowed;
   }
 
-  async #addOthers(userId: string, answers: Map<string, StreamAnswer | Failure>): Promise<void> {
-    const others: string[] = [];
-    for (const kind of this.#kinds.values()) others.push(...(await kind.streamsOf(userId)));
-    const unnamed = others.filter((stream) => !answers.has(clientName(stream, userId)));
+  async #authorize(userId: string, stream: string): Promise<Receipts> {
+    const kind = this.#kinds.get(streamKind(stream));
+    if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
+    return kind.authorize(userId, stream.slice(stream.indexOf(':') + 1));
+  }
+
+  async #after<Event>(
+    userId: string,
+    stream: string,
+    version: number,
+    room: Room,
+    project: (entry: LogEntry) => Event | undefined,
+  ): Promise<Omit<StreamAnswer<Event>, 'receipts'>> {
+    const { counters, stored } = await this.#storage.snapshot(async (db) => ({
+      counters: (await readCounters(db, [stream])).get(stream),
+      stored: await this.#log.read(stream, version, room.events, db),
+    }));
+    const { version: current, forgotten } = counters ?? { version: 0, forgotten: 0 };
+    if (version > current || version < forgotten) return { events: [], version: current, hasMore: false, reset: true };
+    const entries: LogEntry[] = [];
+    const events: Event[] = [];
+    for (const { entry } of stored) {
+      const event = project(entry);
+      const bytes = event === undefined ? 0 : Buffer.byteLength(JSON.stringify(event)) + 1;
+      if (bytes > room.bytes && !room.empty) break;
+      room.empty = false;
+      room.events--;
+      room.bytes -= bytes;
+      entries.push(entry);
+      if (event !== undefined) events.push(event);
+    }
+    if (entries.length > 0) this.#kinds.get(streamKind(stream))!.fetched?.(userId, stream, entries);
+    const last = entries.at(-1)?.version ?? version;
+    return { events, version: last, hasMore: last < current, reset: false };
+  }
+
+  async #streamsOf(userId: string): Promise<Set<string>> {
+    const streams = new Set<string>();
+    for (const kind of this.#kinds.values()) for (const stream of await kind.streamsOf(userId)) streams.add(stream);
+    return streams;
+  }
+
+  async #counters(streams: readonly string[]): Promise<Map<string, StreamCounters>> {
     const counters = new Map<string, StreamCounters>();
-    const AT_ONCE = 1_000;
-    for (let i = 0; i < unnamed.length; i += AT_ONCE) {
-      for (const [id, found] of await readCounters(this.#storage.db, unnamed.slice(i, i + AT_ONCE))) counters.set(id, found);
+    for (let i = 0; i < streams.length; i += COUNTERS_AT_ONCE) {
+      for (const [stream, found] of await readCounters(this.#storage.db, streams.slice(i, i + COUNTERS_AT_ONCE))) counters.set(stream, found);
     }
-    for (const stream of unnamed) {
-      const version = counters.get(stream)?.version ?? 0;
-      answers.set(clientName(stream, userId), { entries: [], version, hasMore: false, reset: false, receipts: null });
-    }
+    return counters;
   }
 }
 
-function clientName(stream: string, userId: string): string {
-  return stream === `user:${userId}` ? 'user' : stream;
+/** The room that is left for events beside the streams that have none, and the receipts. */
+function roomBeside(others: readonly string[], allowed: ReadonlyMap<string, Receipts | Failure>): Room {
+  let taken = 0;
+  for (const stream of others) taken += Buffer.byteLength(stream) + STREAM_BYTES;
+  for (const [stream, receipts] of allowed) {
+    taken += Buffer.byteLength(stream) + STREAM_BYTES;
+    if (receipts instanceof Failure) continue;
+    for (const userId in receipts) taken += Buffer.byteLength(userId) + RECEIPT_BYTES;
+  }
+  // Who is in very many chats gets some events all the same.
+  return { events: LIMITS.syncEvents, bytes: Math.max(LIMITS.syncBytes - taken, LIMITS.syncBytes / 2), empty: true };
 }

@@ -123,7 +123,10 @@ const ENGINE_QUERY = {
   properties: { EIO: { type: 'string', const: '4' }, transport: { type: 'string', enum: ['websocket', 'polling'] } },
   required: ['EIO', 'transport'],
 };
-const RAW_QUERY = { type: 'object', properties: { token: { type: 'string' } } };
+const RAW_QUERY = {
+  type: 'object',
+  properties: { token: { type: 'string' }, since: { type: 'string' }, since_version: { type: 'string' } },
+};
 
 /** What stands in the text frame of a raw WebSocket's event. */
 function frameOf({ name, payload, ...event }: ClientEvent | ServerEvent): z.ZodType {

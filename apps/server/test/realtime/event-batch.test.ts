@@ -20,7 +20,12 @@ describe('flushed every 100 ms or at 64 events', () => {
     batch.add(item(2));
     expect(sent).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(sent).toEqual([[{ event: 'chat:typing', data: { i: 1 } }, { event: 'chat:typing', data: { i: 2 } }]]);
+    expect(sent).toEqual([
+      [
+        { event: 'chat:typing', data: { i: 1 } },
+        { event: 'chat:typing', data: { i: 2 } },
+      ],
+    ]);
     vi.advanceTimersByTime(10_000);
     expect(sent).toHaveLength(1);
     batch.add(item(3));
@@ -105,20 +110,25 @@ describe('a client that connects with `auth.batch: true` receives events other t
     expect(other.of('batch')).toEqual([]);
   });
 
-  test.each([[['websocket']], [['polling']]])('a burst comes in few batches of up to 64, each event once and in order: %j', async (transports) => {
-    const chat = await startChat({ RATE_LIMIT_MAX_EVENTS: '1000' });
-    const { bashir, amal, text } = chat;
-    const [one, sender] = [batched(chat, bashir, { transports }), plain(chat, amal)];
-    await Promise.all([until(one, 'sync:required'), sender.next('sync:required')]);
-    const COUNT = 500;
-    await Promise.all(Array.from({ length: COUNT }, (_, i) => sender.ask('chat:message:send', text(`${i}`))));
-    await until(one, 'chat:message:new', COUNT);
-    expectOnlyBatches(one);
-    const versions = items(one).filter(({ event }) => event === 'chat:message:new').map(({ data }) => data.version as number);
-    expect(versions).toEqual(Array.from({ length: COUNT }, (_, i) => i + 1));
-    expect(one.of('batch').length).toBeLessThan(COUNT / 8);
-    expect(one.of('batch').some(({ length }) => length === 64)).toBe(true);
-  });
+  test.each([[['websocket']], [['polling']]])(
+    'a burst comes in few batches of up to 64, each event once and in order: %j',
+    async (transports) => {
+      const chat = await startChat({ RATE_LIMIT_MAX_EVENTS: '1000' });
+      const { bashir, amal, text } = chat;
+      const [one, sender] = [batched(chat, bashir, { transports }), plain(chat, amal)];
+      await Promise.all([until(one, 'sync:required'), sender.next('sync:required')]);
+      const COUNT = 500;
+      await Promise.all(Array.from({ length: COUNT }, (_, i) => sender.ask('chat:message:send', text(`${i}`))));
+      await until(one, 'chat:message:new', COUNT);
+      expectOnlyBatches(one);
+      const versions = items(one)
+        .filter(({ event }) => event === 'chat:message:new')
+        .map(({ data }) => data.version as number);
+      expect(versions).toEqual(Array.from({ length: COUNT }, (_, i) => i + 1));
+      expect(one.of('batch').length).toBeLessThan(COUNT / 8);
+      expect(one.of('batch').some(({ length }) => length === 64)).toBe(true);
+    },
+  );
 
   test('what is told before the server disconnects comes before the disconnection', async () => {
     const chat = await startChat();

@@ -55,7 +55,11 @@ describe('`reconnection` where the latest connection ended otherwise than by the
   test('a stock client that reconnects by itself', async () => {
     const chat = await startChat();
     const { server, amal } = chat;
-    const one = await connected(server.url, '/', { auth: { token: server.token(amal), device_id: 'phone' }, reconnection: true, reconnectionDelay: 1 });
+    const one = await connected(server.url, '/', {
+      auth: { token: server.token(amal), device_id: 'phone' },
+      reconnection: true,
+      reconnectionDelay: 1,
+    });
     await written(chat);
     one.cut();
     await one.next('sync:required', ({ reason }) => reason === 'reconnection');
@@ -190,7 +194,9 @@ describe('`token_refresh` where the user’s previous token was refused or had e
   test('not where a good token is replaced by another', async () => {
     const chat = await startChat();
     await leave(chat, await connect(chat, { device_id: 'phone', token: chat.server.token(chat.amal, { jti: '1' }) }));
-    expect(await reasonOf(await connect(chat, { device_id: 'phone', token: chat.server.token(chat.amal, { jti: '2' }) }))).toBe('connection_established');
+    expect(await reasonOf(await connect(chat, { device_id: 'phone', token: chat.server.token(chat.amal, { jti: '2' }) }))).toBe(
+      'connection_established',
+    );
   });
 
   test('after `auth:refresh` the new token is the device’s; without a device id it is a device of its own', async () => {

@@ -139,10 +139,7 @@ export class Connections implements OnModuleDestroy {
     const presented = presentedToken(socket.handshake);
     // Without a token, on a connection where another namespace is authenticated already: that user's.
     const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
-    if (sibling) {
-      const { identity, device, locale } = sibling;
-      return { admitted: true, identity, device, locale, reason: await this.#reason(socket, identity, device, since) };
-    }
+    if (sibling) return this.#admitted(socket, sibling.identity, sibling.device, since);
     if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
     let principal: Principal;
     try {
@@ -159,14 +156,14 @@ export class Connections implements OnModuleDestroy {
     const identity = identityOf(principal);
     const allowance = this.limiter.take(identity.userId, 'light');
     if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
-    const device = deviceIdOf(socket.handshake) ?? identity.tokenHash;
-    const reason = await this.#reason(socket, identity, device, since);
-    return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, principal.user.locale, this.#rules(socket).locale) };
+    return this.#admitted(socket, identity, deviceIdOf(socket.handshake) ?? identity.tokenHash, since);
   }
 
-  // Only `/` tells it. What the other namespaces of a connection did would only blur how the device's latest connection ended.
-  async #reason(socket: Socket, identity: Identity, device: string, since: number): Promise<SyncReason> {
-    return socket.nsp.name === '/' ? whileStoreAway(() => this.devices.connected({ ...identity, device }), since) : 'connection_established';
+  async #admitted(socket: Socket, identity: Identity, device: string, since: number): Promise<Admission> {
+    // Only `/` tells the reason. What the other namespaces of a connection did would only blur how the device's latest one ended.
+    const connected = () => this.devices.connected({ ...identity, device });
+    const reason = socket.nsp.name === '/' ? await whileStoreAway(connected, since) : 'connection_established';
+    return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, identity.userLocale, this.#rules(socket).locale) };
   }
 
   async #refused(socket: Socket, reason: ConnectRefusal, token = ''): Promise<Admission> {

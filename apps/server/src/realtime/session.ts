@@ -17,11 +17,13 @@ export interface Identity {
   expiresAt: number;
   /** SHA-256 of the token: tells tokens apart without keeping them. */
   tokenHash: string;
+  /** The language that the user chose, if any. */
+  userLocale: Locale | null;
 }
 
 /** Whose a socket is that shows this principal's token. */
 export function identityOf({ user, exp, tokenHash }: Principal): Identity {
-  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash };
+  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash, userLocale: user.locale };
 }
 
 /** An authenticated socket in a namespace, whatever protocol it speaks. */

@@ -144,8 +144,6 @@ export class OrderFeedServer implements OnApplicationBootstrap, OnModuleDestroy 
     });
     ws.on('message', (data: Buffer) => session.open && this.pipeline.receive(session, readFrame(data.toString())));
     ws.on('pong', () => (peer.missed = 0));
-    // ws answers by itself, whether the answers are read or not.
-    ws.on('ping', () => this.writer.cutIfStuck(wire));
     ws.on('close', () => {
       this.#peers.delete(peer);
       this.feed.close(session);

@@ -62,7 +62,11 @@ test('`connectionOf`: the Engine.IO connection, with all that is used of it', as
     readyState: 'open',
     remoteAddress: '127.0.0.1',
     request: { headers: { host: expect.any(String) }, socket: expect.any(NetSocket) },
-    transport: { name: 'websocket', writable: true, socket: { readyState: 1, _socket: expect.any(NetSocket), _sender: { _queue: [], _state: 0 } } },
+    transport: {
+      name: 'websocket',
+      writable: true,
+      socket: { readyState: 1, _socket: expect.any(NetSocket), _sender: { _queue: [], _state: 0 } },
+    },
     writeBuffer: [],
     write: expect.any(Function),
     close: expect.any(Function),
@@ -210,13 +214,16 @@ test('`cutTransport` of a polling connection: at once, although no request of th
   expect((await fetch(`${polling}&sid=${sid}`)).status).toBe(400);
 });
 
-test.each([['websocket'], ['polling']])('`cutTransport` over %s: the client sees a transport that closed, and no goodbye', async (transport) => {
-  const one = client(url, '/', { transports: [transport] });
-  const socket = (await sockets[0])!;
-  await one.next('connect');
-  cutTransport(connectionOf(socket));
-  expect(await one.next('disconnect')).toMatch(/^transport (?:close|error)$/);
-});
+test.each([['websocket'], ['polling']])(
+  '`cutTransport` over %s: the client sees a transport that closed, and no goodbye',
+  async (transport) => {
+    const one = client(url, '/', { transports: [transport] });
+    const socket = (await sockets[0])!;
+    await one.next('connect');
+    cutTransport(connectionOf(socket));
+    expect(await one.next('disconnect')).toMatch(/^transport (?:close|error)$/);
+  },
+);
 
 test('`dropRequest` leaves what the next CONNECT on the connection needs, and no token', async () => {
   const { raw, socket } = await connect({ headers: { 'accept-language': 'ar', 'x-secret': 'x' } });

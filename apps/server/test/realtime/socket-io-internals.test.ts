@@ -28,8 +28,8 @@ beforeEach(async () => {
   const { promise, resolve } = Promise.withResolvers<Socket>();
   sockets = [promise];
   io.on('connection', resolve);
-  const http = createServer((request, response) => engine.handleRequest(request as never, response));
-  http.on('upgrade', (request, socket, head) => engine.handleUpgrade(request as never, socket, head));
+  const http = createServer((request, response) => engine.handleRequest(request, response));
+  http.on('upgrade', (request, socket, head) => engine.handleUpgrade(request, socket, head));
   http.listen(0, '127.0.0.1');
   await new Promise((listening) => http.once('listening', listening));
   url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -90,7 +90,7 @@ test('`openConnections` and `openConnection` find it, and only while it is there
 test('`interceptEvents` gets every event packet with its id, binary and badly named ones too, and Socket.IO none', async () => {
   const { raw, socket } = await connect();
   const received: InboundPacket[] = [];
-  const listener = vi.fn();
+  const listener = vi.fn<() => void>();
   socket.onAny(listener);
   socket.on('error', listener);
   interceptEvents(socket, (one) => received.push(one));

@@ -1,6 +1,8 @@
 import { LIMITS, type v2 } from '@majlis/contract';
 import { describe, expect, test } from 'vitest';
 import { Retention } from '../../src/log/retention.ts';
+import { STORAGE } from '../../src/storage/storage.module.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { caughtUp, makeDirect, makeGroup, makeUsers, ok, onServers, say, v2Client, v2Clients } from '../support/chats.ts';
 import { seededRandom } from '../support/random.ts';
 import type { Client } from '../support/sockets.ts';
@@ -267,6 +269,43 @@ onServers('streams', (server) => {
       // And nothing came twice on one connection.
       expect(heard(boriss, stream).map(({ version }) => version)).toEqual([
         ...new Set(heard(boriss, stream).map(({ version }) => version)),
+      ]);
+    });
+
+    test('"or erased comes without its content": nor the name and picture of who was erased', async () => {
+      const all = await pair();
+      const { anna, boris, annas, boriss, chat, stream } = all;
+      const { gone, last } = await live(all);
+      await boriss.ask('chat:message:delete', { chat_id: chat.id, message_id: gone.message_id });
+      await annas.ask('chat:message:delete', { chat_id: chat.id, message_id: last.message_id });
+      const before = (await catchUp(boriss, stream, 0)).events;
+      expect((await server().api('DELETE', `/api/v2/users/${anna}`, { key: true })).status).toBe(204);
+      const { events } = await catchUp(boriss, stream, 0);
+      expect(events.slice(0, before.length).map(({ version, event }) => [version, event])).toEqual(
+        before.map(({ version, event }) => [version, event]),
+      );
+      const others = (await boriss.ask('sync', { cursors: { user: 0 } })).streams.user.events;
+      expect(others).toHaveLength(1);
+      const seen = JSON.stringify([events, others]);
+      for (const trace of ['name":"Anna', 'avatars.test/Anna', 'first ❤️', 'first, edited', 'with Clara', 'by another name'])
+        expect(seen).not.toContain(trace);
+      for (const trace of ['name":"Boris"', 'avatars.test/Boris', 'name":"Clara"', '1.5,2']) expect(seen).toContain(trace);
+      const storage = server().app.get<Storage>(STORAGE, { strict: false });
+      const stored = [
+        await storage.db.selectFrom('stream_log').selectAll().where('data', 'like', `%${anna}%`).execute(),
+        await storage.db.selectFrom('messages').selectAll().where('sender_id', '=', anna).execute(),
+      ];
+      expect(stored.every((rows) => rows.length > 0)).toBe(true);
+      expect(JSON.stringify(stored)).not.toMatch(/name\\?":\\?"Anna|avatars\.test\/Anna|first|with Clara|by another/i);
+      // The others' conversation stays readable.
+      const { data } = ok(await server().api('GET', `/api/v2/chats/${chat.id}/messages?after_seq=0`, { as: boris }));
+      expect(data.map(({ sender_id, sender_name, content }: v2.Message) => [sender_id, sender_name, content !== ''])).toEqual([
+        [anna, '', false],
+        [boris, 'Boris', true],
+        [boris, 'Boris', true],
+        [anna, '', false],
+        [anna, '', false],
+        [boris, 'Boris', false],
       ]);
     });
   });

@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS, type v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { readCounters } from '../../log/stream-log.repository.ts';
+import type { LogEntry } from '../../log/log-entry.ts';
+import { readCounters, readOn, rewriteEntry, type EntryPlace } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { ChatMembersTable, ChatsTable } from '../../storage/schema.ts';
@@ -164,6 +165,24 @@ export class ChatsService {
     await this.#queue.run([], (tx) => muteChat(tx.db, chatId, actor.userId, until));
   }
 
+  /** Takes a person's name and picture out of every list of members in the log. */
+  async eraseMember(userId: string): Promise<void> {
+    // The lists are short-lived and in no index, so the log is read from one end to the other, a little at a time.
+    const PORTION = 500;
+    for (let at: EntryPlace | undefined = { stream: '', version: 0 }; at; ) {
+      const entries: LogEntry[] = await readOn(this.#storage.db, at, PORTION);
+      at = entries.length < PORTION ? undefined : entries.at(-1);
+      const naming = entries.filter((entry) => membersListed(entry).some((member) => member.userId === userId));
+      if (naming.length === 0) continue;
+      await this.#queue.run([], async (tx) => {
+        for (const entry of naming) {
+          for (const member of membersListed(entry)) if (member.userId === userId) Object.assign(member, { name: '', avatar: null });
+          await rewriteEntry(tx.db, entry.stream, entry.version, entry.data);
+        }
+      });
+    }
+  }
+
   // The chat's row is changed and the change appended, with the chat as it is now.
   async #announceChange(tx: WriteTransaction, chatId: string, set: Partial<Pick<ChatsTable, 'title' | 'member_count'>>) {
     await updateChat(tx.db, chatId, set);
@@ -183,6 +202,12 @@ export class ChatsService {
     const missing = ids.find((id) => !users.has(id) || users.get(id)!.erased);
     if (missing !== undefined) throw new Failure('NOT_FOUND', { field, problem: `no user ${missing}` });
   }
+}
+
+/** The members that a log entry lists. */
+function membersListed({ kind, data }: LogEntry): MemberRecord[] {
+  if (kind === 'chat.changed') return (data as ChatRecord).members;
+  return kind === 'chat.added' ? (data as ChatAdded).chat.members : [];
 }
 
 function newMember(chatId: string, userId: string, now: number, lastSeq: number): ChatMembersTable {

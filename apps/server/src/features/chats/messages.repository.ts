@@ -205,9 +205,15 @@ export async function updateMessage(db: Database, messageId: string, set: Partia
   await db.updateTable('messages').set(set).where('id', '=', messageId).execute();
 }
 
-/** Some messages of a sender that still have content: what erasing a person works off. */
-export function findContentOf(db: Database, senderId: string, limit: number): Promise<{ id: string; chat_id: string }[]> {
-  return db.selectFrom('messages').select(['id', 'chat_id']).where('sender_id', '=', senderId).where('deleted_at', 'is', null).limit(limit).execute();
+/** Some messages of a sender that still have content, or the sender's name: what erasing a person works off. */
+export function findTracesOf(db: Database, senderId: string, limit: number): Promise<{ id: string; chat_id: string }[]> {
+  return db
+    .selectFrom('messages')
+    .select(['id', 'chat_id'])
+    .where('sender_id', '=', senderId)
+    .where((eb) => eb.or([eb('deleted_at', 'is', null), eb('sender_name', '!=', ''), eb('sender_avatar', 'is not', null)]))
+    .limit(limit)
+    .execute();
 }
 
 const UPDATE_DELIVERED = bulkUpdate('chat_members', {

@@ -15,7 +15,7 @@ import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
 import {
-  countReactions, deleteReactions, findContentOf, findMessage, findMessages, messagesAsSent, messagesAt, pageMessages, readReactions, setReaction, updateMessage,
+  countReactions, deleteReactions, findTracesOf, findMessage, findMessages, messagesAsSent, messagesAt, pageMessages, readReactions, setReaction, updateMessage,
   type MessageRow,
 } from './messages.repository.ts';
 import { ReceiptsService } from './receipts.service.ts';
@@ -199,18 +199,21 @@ export class MessagesService {
     return view;
   }
 
-  /** Deletes everything that a person said. Others' messages stay. */
+  /** Deletes everything that a person said, and the name it was said under. Others' messages stay. */
   async eraseSender(userId: string): Promise<void> {
     // In portions, so that no commit holds up everybody else's messages.
     const PORTION = 50;
     for (;;) {
-      const portion = await findContentOf(this.#storage.db, userId, PORTION);
+      const portion = await findTracesOf(this.#storage.db, userId, PORTION);
       if (portion.length === 0) return;
       const streams = [...new Set(portion.map((message) => chatStream(message.chat_id)))];
       await this.#queue.run(streams, async (tx) => {
         for (const { id, chat_id } of portion) {
           const row = await findMessage(tx.db, chat_id, id);
-          if (row && row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+          if (!row) continue;
+          if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+          await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
+          await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
         }
       });
     }
@@ -279,13 +282,17 @@ async function removeContent(tx: WriteTransaction, stream: string, row: MessageR
   const version = tx.append(stream, 'message.deleted', deleted);
   await updateMessage(tx.db, row.id, { content: '', metadata: '{}', version, deleted_at: tx.now });
   await deleteReactions(tx.db, row.id);
+  await rewriteEntries(tx, stream, row, { content: '', metadata: {}, deletedAt: tx.now });
+}
+
+/** Changes what every log entry that carries a message says of it. */
+async function rewriteEntries(tx: WriteTransaction, stream: string, row: MessageRow, change: Partial<MessageRecord>): Promise<void> {
   // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
   for (let at: number | undefined = row.content_version; at !== undefined; ) {
     const entry = await readEntry(tx.db, stream, at);
     if (!entry) return;
     const data = entry.data as EditedMessage;
-    await rewriteEntry(tx.db, stream, at, { ...data, content: '', metadata: {}, deletedAt: tx.now });
+    await rewriteEntry(tx.db, stream, at, { ...data, ...change });
     at = entry.kind === 'message.edited' ? data.previous : undefined;
   }
 }
-

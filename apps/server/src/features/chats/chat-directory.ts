@@ -121,7 +121,8 @@ export class ChatDirectory {
       await store(all);
     } catch (error) {
       // What was noted since is newer.
-      for (const { chatId, userId, delivered } of all) if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
+      for (const { chatId, userId, delivered } of all)
+        if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
       throw error;
     } finally {
       this.#storing = new Map();

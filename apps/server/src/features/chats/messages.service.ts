@@ -15,7 +15,17 @@ import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
 import {
-  countReactions, deleteReactions, findTracesOf, findMessage, findMessages, messagesAsSent, messagesAt, pageMessages, readReactions, setReaction, updateMessage,
+  countReactions,
+  deleteReactions,
+  findTracesOf,
+  findMessage,
+  findMessages,
+  messagesAsSent,
+  messagesAt,
+  pageMessages,
+  readReactions,
+  setReaction,
+  updateMessage,
   type MessageRow,
 } from './messages.repository.ts';
 import { ReceiptsService } from './receipts.service.ts';
@@ -144,7 +154,11 @@ export class MessagesService {
   }
 
   /** A page of a chat's history, ascending. What is fetched counts as delivered. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
-  async history(userId: string, chatId: string, range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number }): Promise<MessagePage> {
+  async history(
+    userId: string,
+    chatId: string,
+    range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
+  ): Promise<MessagePage> {
     const chat = await this.#chats.ofMember(userId, chatId);
     const messages = await this.#page(this.#storage.db, chat, userId, { ...range, limit: range.limit + 1 });
     const hasMore = messages.length > range.limit;
@@ -237,7 +251,13 @@ export class MessagesService {
   }
 
   async #withReactions(db: Database, rows: readonly MessageRow[]): Promise<MessageRecord[]> {
-    const reactions = Map.groupBy(await readReactions(db, rows.map((row) => row.id)), (reaction) => reaction.message_id);
+    const reactions = Map.groupBy(
+      await readReactions(
+        db,
+        rows.map((row) => row.id),
+      ),
+      (reaction) => reaction.message_id,
+    );
     return rows.map((row) => recordOf(row, reactions.get(row.id) ?? []));
   }
 
@@ -246,7 +266,12 @@ export class MessagesService {
   }
 
   #delivered(chat: KnownChat, userId: string, views: readonly MessageView[]): void {
-    if (views.length > 0) this.#receipts.fetched(chat, userId, views.map(({ message }) => message));
+    if (views.length > 0)
+      this.#receipts.fetched(
+        chat,
+        userId,
+        views.map(({ message }) => message),
+      );
   }
 }
 
@@ -261,7 +286,10 @@ function replyTarget(replyTo: string | null | undefined): string | null {
 function completeMetadata({ type, content, metadata = {} }: v2.MessageDraft): Record<string, unknown> {
   if (type !== 'location') return metadata;
   const { lat, lng } = v2.parseCoordinates(content)!;
-  for (const [key, value] of [['lat', lat], ['lng', lng]] as const) {
+  for (const [key, value] of [
+    ['lat', lat],
+    ['lng', lng],
+  ] as const) {
     if (metadata[key] !== undefined && metadata[key] !== value) throw invalid(`metadata.${key}`, 'differs from content');
   }
   return { ...metadata, lat, lng };
@@ -288,7 +316,7 @@ async function removeContent(tx: WriteTransaction, stream: string, row: MessageR
 /** Changes what every log entry that carries a message says of it. */
 async function rewriteEntries(tx: WriteTransaction, stream: string, row: MessageRow, change: Partial<MessageRecord>): Promise<void> {
   // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
-  for (let at: number | undefined = row.content_version; at !== undefined; ) {
+  for (let at: number | undefined = row.content_version; at !== undefined;) {
     const entry = await readEntry(tx.db, stream, at);
     if (!entry) return;
     const data = entry.data as EditedMessage;

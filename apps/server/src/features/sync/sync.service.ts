@@ -78,11 +78,15 @@ export class SyncService {
     project: (entry: LogEntry) => Event | undefined,
   ): Promise<Map<string, StreamAnswer<Event> | Failure>> {
     const asked = Object.entries(cursors).map(([name, version]) => ({ name, version, stream: name === 'user' ? `user:${userId}` : name }));
-    if (asked.length > LIMITS.syncStreams) throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
+    if (asked.length > LIMITS.syncStreams)
+      throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
     const others = await this.#streamsOf(userId);
     for (const { stream } of asked) others.delete(stream);
     const counters = await this.#counters([...others, ...asked.map(({ stream }) => stream)]);
-    const allowed = await this.#authorizeAll(userId, asked.map(({ stream }) => stream));
+    const allowed = await this.#authorizeAll(
+      userId,
+      asked.map(({ stream }) => stream),
+    );
     const answers = new Map<string, StreamAnswer<Event> | Failure>();
     const room = roomBeside([...others], allowed);
     for (const { name, version, stream } of asked) {
@@ -156,7 +160,8 @@ export class SyncService {
   async #counters(streams: readonly string[]): Promise<Map<string, StreamCounters>> {
     const counters = new Map<string, StreamCounters>();
     for (let i = 0; i < streams.length; i += COUNTERS_AT_ONCE) {
-      for (const [stream, found] of await readCounters(this.#storage.db, streams.slice(i, i + COUNTERS_AT_ONCE))) counters.set(stream, found);
+      for (const [stream, found] of await readCounters(this.#storage.db, streams.slice(i, i + COUNTERS_AT_ONCE)))
+        counters.set(stream, found);
     }
     return counters;
   }

@@ -18,7 +18,8 @@ export interface WireFrame {
 export class RawSocket extends Recorder {
   readonly ws: WebSocket;
   readonly #wire: Buffer[] = [];
-  #nextId = 0;
+  // Beyond those that tests give by hand.
+  #nextId = 1_000_000;
 
   constructor(url: string, options: ClientOptions, query: string) {
     super();

@@ -6,6 +6,7 @@ import type { Settings } from './config/settings.ts';
 import { DemoModule } from './demo/demo.module.ts';
 import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
+import { NotificationsModule } from './features/notifications/notifications.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
@@ -47,6 +48,7 @@ export class AppModule {
         SyncModule,
         UserSocketsModule,
         ChatsModule,
+        NotificationsModule,
         SearchModule,
         ConnectionModule,
         DemoModule,

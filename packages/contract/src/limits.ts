@@ -19,6 +19,8 @@ export const LIMITS = {
   syncStreams: 100,
   chatMembersShown: 20,
   chatMembers: 5_000,
+  notificationRecipients: 1_000,
+  ticketAttachments: 20,
   pageDefault: 50,
   pageMax: 200,
   pingTimeoutMs: 60_000,

@@ -1,5 +1,6 @@
 /** Everything that is declared, surface by surface: what the documents are made of and what the server is compared with. */
 import type { Namespace, Route } from './declare.ts';
+import * as allawzi from './allawzi/index.ts';
 import * as v2 from './v2/index.ts';
 
 /** Version of the contract, as the documents state it: that of this package. */
@@ -14,7 +15,10 @@ export interface Surface {
   declarations: object;
 }
 
-export const surfaces: readonly Surface[] = [{ id: 'v2', title: 'Service Platform v2', declarations: v2 }];
+export const surfaces: readonly Surface[] = [
+  { id: 'v2', title: 'Service Platform v2', declarations: v2 },
+  { id: 'allawzi', title: 'Allawzi', declarations: allawzi },
+];
 
 /** A route with the name that tools give it. */
 export interface Operation {

@@ -2,12 +2,14 @@
 import { Migrator, type Migration } from 'kysely/migration';
 import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
+import * as support from './migrations/2026-11-21-support.ts';
 import type { Storage } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
 const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-core': core,
   '2026-11-21-message-search': messageSearch,
+  '2026-11-21-support': support,
 };
 
 /**

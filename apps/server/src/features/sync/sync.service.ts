@@ -16,6 +16,8 @@ export interface SyncedStreams {
   readonly prefix: string;
   /** The receipts of a stream that the user may follow. @throws Failure where the user may not */
   authorize(userId: string, id: string): Promise<Receipts>;
+  /** Which stream a user means by `<prefix>:<id>`, where it is not of that very name; and back. */
+  readonly alias?: { streamOf(userId: string, id: string): Promise<string>; nameOf(stream: string): string };
   /** The user's streams of this kind. */
   streamsOf(userId: string): Promise<readonly string[]>;
   /** The user has been given these entries. */
@@ -53,9 +55,14 @@ export class SyncService {
   /**
    * What follows each cursor, and the current version of the user's streams that it did not name.
    * @param cursors by the client's stream names, of which `user` is the user's own
+   * @param carries which kinds of streams the client's surface has: of others it can know nothing
    * @throws Failure INVALID_DATA for more than 100 streams; a stream that the user may not follow is answered in its place
    */
-  async sync(userId: string, cursors: Readonly<Record<string, number>>): Promise<Map<string, StreamAnswer | Failure>> {
+  async sync(
+    userId: string,
+    cursors: Readonly<Record<string, number>>,
+    carries: (prefix: string) => boolean,
+  ): Promise<Map<string, StreamAnswer | Failure>> {
     const asked = Object.entries(cursors);
     if (asked.length > LIMITS.syncStreams) throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
     const answers = new Map<string, StreamAnswer | Failure>();
@@ -64,7 +71,9 @@ export class SyncService {
     for (const [name, version] of asked) {
       const stream = name === 'user' ? `user:${userId}` : name;
       try {
-        const answer = await this.#after(userId, stream, version, events, bytes);
+        const kind = this.#kinds.get(stream.slice(0, stream.indexOf(':')));
+        if (!kind || !carries(kind.prefix)) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${name.slice(0, 100)}` });
+        const answer = await this.#after(kind, userId, stream, version, events, bytes);
         events -= answer.entries.length;
         bytes -= answer.bytes;
         answers.set(name, answer);
@@ -73,15 +82,21 @@ export class SyncService {
         answers.set(name, error);
       }
     }
-    await this.#addOthers(userId, answers);
+    await this.#addOthers(userId, answers, carries);
     return answers;
   }
 
-  async #after(userId: string, stream: string, version: number, events: number, bytes: number): Promise<StreamAnswer & { bytes: number }> {
-    const separator = stream.indexOf(':');
-    const kind = this.#kinds.get(stream.slice(0, separator));
-    if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
-    const receipts = await kind.authorize(userId, stream.slice(separator + 1));
+  async #after(
+    kind: SyncedStreams,
+    userId: string,
+    name: string,
+    version: number,
+    events: number,
+    bytes: number,
+  ): Promise<StreamAnswer & { bytes: number }> {
+    const id = name.slice(name.indexOf(':') + 1);
+    const receipts = await kind.authorize(userId, id);
+    const stream = kind.alias ? await kind.alias.streamOf(userId, id) : name;
     const { counters, stored } = await this.#storage.snapshot(async (db) => ({
       counters: (await readCounters(db, [stream])).get(stream),
       stored: await this.#log.read(stream, version, Math.max(events, 0), db),
@@ -101,10 +116,13 @@ export class SyncService {
     return { entries, version: last, hasMore: last < current, reset: false, receipts, bytes: used };
   }
 
-  async #addOthers(userId: string, answers: Map<string, StreamAnswer | Failure>): Promise<void> {
-    const others: string[] = [];
-    for (const kind of this.#kinds.values()) others.push(...(await kind.streamsOf(userId)));
-    const unnamed = others.filter((stream) => !answers.has(clientName(stream, userId)));
+  async #addOthers(userId: string, answers: Map<string, StreamAnswer | Failure>, carries: (prefix: string) => boolean): Promise<void> {
+    const names = new Map<string, string>();
+    for (const kind of this.#kinds.values()) {
+      if (!carries(kind.prefix)) continue;
+      for (const stream of await kind.streamsOf(userId)) names.set(stream, kind.alias?.nameOf(stream) ?? clientName(stream, userId));
+    }
+    const unnamed = [...names.keys()].filter((stream) => !answers.has(names.get(stream)!));
     const counters = new Map<string, StreamCounters>();
     const AT_ONCE = 1_000;
     for (let i = 0; i < unnamed.length; i += AT_ONCE) {
@@ -112,7 +130,7 @@ export class SyncService {
     }
     for (const stream of unnamed) {
       const version = counters.get(stream)?.version ?? 0;
-      answers.set(clientName(stream, userId), { entries: [], version, hasMore: false, reset: false, receipts: null });
+      answers.set(names.get(stream)!, { entries: [], version, hasMore: false, reset: false, receipts: null });
     }
   }
 }

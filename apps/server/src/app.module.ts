@@ -8,6 +8,7 @@ import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
 import { NotificationsModule } from './features/notifications/notifications.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
+import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
 import { UsersModule } from './features/users/users.module.ts';
@@ -49,6 +50,7 @@ export class AppModule {
         UserSocketsModule,
         ChatsModule,
         NotificationsModule,
+        SupportModule,
         SearchModule,
         ConnectionModule,
         DemoModule,

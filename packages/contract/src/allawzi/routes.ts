@@ -15,13 +15,12 @@ const TicketPath = z.object({ id: Reference });
 
 const tooLarge = (path: string, message: string) => ({ code: 'custom' as const, path: [path], message, params: { code: 'MESSAGE_TOO_LARGE' } });
 
-const messageFields = {
+const content = {
   message: z.string(),
   attachments: z
     .array(Attachment)
     .max(LIMITS.ticketAttachments, { error: `must have at most ${LIMITS.ticketAttachments} attachments` })
     .default([]),
-  clientMessageId: text(1, LIMITS.clientMessageIdCharacters).nullish(),
 };
 
 function checkMessage({ message, attachments }: { message: string; attachments: unknown[] }, context: z.RefinementCtx): void {
@@ -32,11 +31,13 @@ function checkMessage({ message, attachments }: { message: string; attachments: 
   }
 }
 
-export const SupportMessageDraft = z.object({ ...messageFields, isInternal: z.boolean().default(false) }).superRefine(checkMessage);
+export const SupportMessageDraft = z
+  .object({ ...content, clientMessageId: text(1, LIMITS.clientMessageIdCharacters).nullish(), isInternal: z.boolean().default(false) })
+  .superRefine(checkMessage);
 export type SupportMessageDraft = z.output<typeof SupportMessageDraft>;
 
 export const CreateTicket = z
-  .object({ subject: text(1, LIMITS.titleCharacters), priority: z.enum(TICKET_PRIORITIES).default('normal'), ...messageFields })
+  .object({ subject: text(1, LIMITS.titleCharacters), priority: z.enum(TICKET_PRIORITIES).default('normal'), ...content })
   .superRefine(checkMessage);
 export type CreateTicket = z.output<typeof CreateTicket>;
 
@@ -56,7 +57,7 @@ export const supportRoutes = {
   }),
   create: route({
     method: 'POST', path: '/api/v1/support/tickets', summary: 'Makes a ticket with its first message.', tag: 'Support', access: 'user', budget: 'write',
-    body: CreateTicket, answer: Ticket, status: 201, errors: ['INVALID_DATA', 'UNAUTHORIZED', 'CONFLICT', 'MESSAGE_TOO_LARGE'],
+    body: CreateTicket, answer: Ticket, status: 201, errors: ['INVALID_DATA', 'UNAUTHORIZED', 'MESSAGE_TOO_LARGE'],
   }),
   get: route({
     method: 'GET', path: '/api/v1/support/tickets/:id', summary: 'A ticket: its owner and staff.', tag: 'Support', access: 'user', budget: 'light',

@@ -28,5 +28,9 @@ export const NotificationType = z
 /** What comes with a notification, in the sender's own words; bounded as a message's metadata is. */
 export const NotificationData = FreeObject.superRefine((data, context) => {
   if (new TextEncoder().encode(JSON.stringify(data)).length <= LIMITS.metadataBytes) return;
-  context.addIssue({ code: 'custom', message: `must be at most ${LIMITS.metadataBytes} bytes of JSON`, params: { code: 'MESSAGE_TOO_LARGE' } });
+  context.addIssue({
+    code: 'custom',
+    message: `must be at most ${LIMITS.metadataBytes} bytes of JSON`,
+    params: { code: 'MESSAGE_TOO_LARGE' },
+  });
 });

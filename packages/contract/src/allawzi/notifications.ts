@@ -25,7 +25,13 @@ export const notificationClientEvents = {
     payload: z.object({ notificationIds: z.array(Reference).max(LIMITS.pageMax) }),
     ack: Unread,
   }),
-  markAllAsRead: clientEvent({ name: 'mark-all-as-read', summary: 'Marks all notifications as read.', budget: 'light', payload: z.unknown(), ack: Unread }),
+  markAllAsRead: clientEvent({
+    name: 'mark-all-as-read',
+    summary: 'Marks all notifications as read.',
+    budget: 'light',
+    payload: z.unknown(),
+    ack: Unread,
+  }),
   read: clientEvent({
     name: 'notification:read',
     summary: 'Marks a notification as read (Depth).',
@@ -70,7 +76,8 @@ export const notificationServerEvents = {
   }),
   chatCreated: serverEvent({
     name: 'chat:created',
-    summary: "The user is in a chat now. Here so that the user's stream has no gaps; what there is to know of the chat is on the namespaces of chats.",
+    summary:
+      "The user is in a chat now. Here so that the user's stream has no gaps; what there is to know of the chat is on the namespaces of chats.",
     payload: z.object({ chatId: Uuid, version: Version }),
   }),
   chatRemoved: serverEvent({

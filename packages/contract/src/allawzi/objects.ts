@@ -32,7 +32,10 @@ export const SupportMessage = z
   .object({
     id: Uuid,
     ticketId: Uuid,
-    seq: z.int().min(1).meta({ description: '1, 2, 3 … in each ticket without gaps, as one’s own side sees it: internal notes count for staff only.' }),
+    seq: z
+      .int()
+      .min(1)
+      .meta({ description: '1, 2, 3 … in each ticket without gaps, as one’s own side sees it: internal notes count for staff only.' }),
     version: Version.meta({ description: "The version of the ticket's stream at this message, as one's own side sees it." }),
     senderId: UserId,
     senderName: z.string(),
@@ -62,7 +65,9 @@ export const Ticket = z
     updatedAt: Time,
     firstResponseAt: Time.nullable(),
     resolvedAt: Time.nullable(),
-    firstResponseMs: Count.nullable().meta({ description: 'From the making of the ticket to the first answer of staff that its owner could see.' }),
+    firstResponseMs: Count.nullable().meta({
+      description: 'From the making of the ticket to the first answer of staff that its owner could see.',
+    }),
     resolutionMs: Count.nullable().meta({ description: 'From the making of the ticket to its resolution; null while it is not resolved.' }),
     version: Count.meta({ description: "The version of the ticket's stream." }),
   })

@@ -39,7 +39,11 @@ export const supportServerEvents = {
   ...camelServerEvents,
   joinedTicket: serverEvent({ name: 'joined-ticket', summary: 'The answer to join-ticket.', payload: TicketPlace }),
   leftTicket: serverEvent({ name: 'left-ticket', summary: 'The answer to leave-ticket.', payload: TicketPlace }),
-  messageNew: serverEvent({ name: 'message:new', summary: 'A new message, to sockets in the ticket. Internal notes: staff only.', payload: SupportMessage }),
+  messageNew: serverEvent({
+    name: 'message:new',
+    summary: 'A new message, to sockets in the ticket. Internal notes: staff only.',
+    payload: SupportMessage,
+  }),
   newMessage: serverEvent({
     name: 'support:new-message',
     summary: "A new message, to sockets of the ticket's owner and of staff that are not in the ticket. Internal notes: staff only.",

@@ -27,37 +27,74 @@ const draft = {
   data: NotificationData.default({}),
 };
 
-export const CreateNotification = z.object({
-  user_id: UserId.optional(),
-  user_ids: z.array(UserId).min(1).max(LIMITS.notificationRecipients).optional(),
-  ...draft,
-}).refine(({ user_id, user_ids }) => (user_id === undefined) !== (user_ids === undefined), {
-  path: ['user_id'],
-  error: 'either user_id or user_ids must name who is notified',
-});
+export const CreateNotification = z
+  .object({
+    user_id: UserId.optional(),
+    user_ids: z.array(UserId).min(1).max(LIMITS.notificationRecipients).optional(),
+    ...draft,
+  })
+  .refine(({ user_id, user_ids }) => (user_id === undefined) !== (user_ids === undefined), {
+    path: ['user_id'],
+    error: 'either user_id or user_ids must name who is notified',
+  });
 
 export const notificationRoutes = {
   list: route({
-    method: 'GET', path: '/api/v2/notifications', summary: "One's own notifications, the newest first. `version` is that of the user's stream as of this answer.",
-    tag: 'Notifications', access: 'user', budget: 'light', query: Page.extend({ is_read: Flag.optional() }),
-    answer: listOf(Notification).extend({ version: Count }), status: 200, errors: ['INVALID_DATA', 'UNAUTHORIZED'],
+    method: 'GET',
+    path: '/api/v2/notifications',
+    summary: "One's own notifications, the newest first. `version` is that of the user's stream as of this answer.",
+    tag: 'Notifications',
+    access: 'user',
+    budget: 'light',
+    query: Page.extend({ is_read: Flag.optional() }),
+    answer: listOf(Notification).extend({ version: Count }),
+    status: 200,
+    errors: ['INVALID_DATA', 'UNAUTHORIZED'],
   }),
   create: route({
-    method: 'POST', path: '/api/v2/notifications', summary: 'Notifies a user, or each of several (the answer is then a list).', tag: 'Notifications',
-    access: 'key-or-admin', budget: 'write', body: CreateNotification, answer: z.union([Notification, z.object({ data: z.array(Notification) })]),
-    status: 201, errors: ['INVALID_DATA', 'UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND', 'MESSAGE_TOO_LARGE'],
+    method: 'POST',
+    path: '/api/v2/notifications',
+    summary: 'Notifies a user, or each of several (the answer is then a list).',
+    tag: 'Notifications',
+    access: 'key-or-admin',
+    budget: 'write',
+    body: CreateNotification,
+    answer: z.union([Notification, z.object({ data: z.array(Notification) })]),
+    status: 201,
+    errors: ['INVALID_DATA', 'UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND', 'MESSAGE_TOO_LARGE'],
   }),
   read: route({
-    method: 'POST', path: '/api/v2/notifications/read', summary: "Marks notifications as read; what is not one's own is passed over.", tag: 'Notifications',
-    access: 'user', budget: 'light', body: z.object({ notification_ids: z.array(Reference).max(LIMITS.pageMax) }),
-    answer: z.object({ read_at: Time, unread_count: Count }), status: 200, errors: ['INVALID_DATA', 'UNAUTHORIZED'],
+    method: 'POST',
+    path: '/api/v2/notifications/read',
+    summary: "Marks notifications as read; what is not one's own is passed over.",
+    tag: 'Notifications',
+    access: 'user',
+    budget: 'light',
+    body: z.object({ notification_ids: z.array(Reference).max(LIMITS.pageMax) }),
+    answer: z.object({ read_at: Time, unread_count: Count }),
+    status: 200,
+    errors: ['INVALID_DATA', 'UNAUTHORIZED'],
   }),
   readAll: route({
-    method: 'POST', path: '/api/v2/notifications/read-all', summary: 'Marks all notifications as read.', tag: 'Notifications', access: 'user',
-    budget: 'light', answer: z.object({ read_at: Time, unread_count: Count }), status: 200, errors: ['UNAUTHORIZED'],
+    method: 'POST',
+    path: '/api/v2/notifications/read-all',
+    summary: 'Marks all notifications as read.',
+    tag: 'Notifications',
+    access: 'user',
+    budget: 'light',
+    answer: z.object({ read_at: Time, unread_count: Count }),
+    status: 200,
+    errors: ['UNAUTHORIZED'],
   }),
   unreadCount: route({
-    method: 'GET', path: '/api/v2/notifications/unread-count', summary: 'How many notifications are unread.', tag: 'Notifications', access: 'user',
-    budget: 'light', answer: z.object({ count: Count }), status: 200, errors: ['UNAUTHORIZED'],
+    method: 'GET',
+    path: '/api/v2/notifications/unread-count',
+    summary: 'How many notifications are unread.',
+    tag: 'Notifications',
+    access: 'user',
+    budget: 'light',
+    answer: z.object({ count: Count }),
+    status: 200,
+    errors: ['UNAUTHORIZED'],
   }),
 } as const;

@@ -23,7 +23,10 @@ export const NOTIFICATION_PROJECTIONS: Readonly<Record<string, Projections>> = {
     }),
   },
   'notification.read-all': {
-    v2: ({ data, version }: LogEntry<NotificationsRead>) => ({ event: 'notification:read_all', data: { read_at: isoTime(data.readAt), version } }),
+    v2: ({ data, version }: LogEntry<NotificationsRead>) => ({
+      event: 'notification:read_all',
+      data: { read_at: isoTime(data.readAt), version },
+    }),
     notifications: ({ data, version }: LogEntry<NotificationsRead>) => ({
       event: 'notification:read-all',
       data: { readAt: isoTime(data.readAt), version },

@@ -75,7 +75,16 @@ export class NotificationsService {
       await insertNotifications(
         tx.db,
         made.map(({ id, type, title, body, createdAt, version }, i) => ({
-          id, user_id: recipients[i]!, created_version: version, version, type, title, body, data, created_at: createdAt, read_at: null,
+          id,
+          user_id: recipients[i]!,
+          created_version: version,
+          version,
+          type,
+          title,
+          body,
+          data,
+          created_at: createdAt,
+          read_at: null,
         })),
       );
       return made;
@@ -143,7 +152,12 @@ export class NotificationsService {
   }
 }
 
-function announce(tx: WriteTransaction, userId: string, { type, title, body, data }: NotificationDraft, unreadCount: number): NotificationRecord {
+function announce(
+  tx: WriteTransaction,
+  userId: string,
+  { type, title, body, data }: NotificationDraft,
+  unreadCount: number,
+): NotificationRecord {
   const stream = userStream(userId);
   const version = tx.stream(stream).version + 1;
   const notification: NotificationRecord = { id: uuidv7(), type, title, body, data, createdAt: tx.now, readAt: null, version };

@@ -39,7 +39,13 @@ export class CannedRepliesService {
     const found = await pageCannedReplies(this.#storage.db, after, limit + 1);
     const rows = found.slice(0, limit);
     const last = found.length > rows.length ? rows.at(-1) : undefined;
-    const replies = rows.map(({ id, title, message, created_by, created_at }) => ({ id, title, message, createdBy: created_by, createdAt: created_at }));
+    const replies = rows.map(({ id, title, message, created_by, created_at }) => ({
+      id,
+      title,
+      message,
+      createdBy: created_by,
+      createdAt: created_at,
+    }));
     return { replies, end: last && { title: last.title, id: last.id } };
   }
 

@@ -51,7 +51,11 @@ export class SupportController {
   }
 
   @Endpoint(routes.send)
-  async send(@Caller() { userId }: UserCaller, @Input() { params, body }: InputOf<typeof routes.send>, @Res({ passthrough: true }) reply: FastifyReply) {
+  async send(
+    @Caller() { userId }: UserCaller,
+    @Input() { params, body }: InputOf<typeof routes.send>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const { message, repeated } = await this.support.send(userId, params.id, body);
     if (repeated) reply.status(200);
     return toV1SupportMessage(message);

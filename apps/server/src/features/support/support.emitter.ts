@@ -78,7 +78,11 @@ export class SupportEmitter implements OnModuleInit {
     if (!this.staff.known()) await this.staff.load().catch(() => undefined);
     const event = { event: userTyping.name, data: { ticketId, userId, isTyping } };
     for (const stream of ticketStreams(ticketId)) {
-      this.publisher.toStream(stream, (view) => (view === JOINED_VIEW ? event : undefined), (session) => session.id === sessionId);
+      this.publisher.toStream(
+        stream,
+        (view) => (view === JOINED_VIEW ? event : undefined),
+        (session) => session.id === sessionId,
+      );
     }
   }
 }

@@ -70,7 +70,13 @@ export class SupportService {
   readonly #users: UserDirectory;
   readonly #staff: StaffDirectory;
 
-  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, directory: TicketDirectory, users: UserDirectory, staff: StaffDirectory) {
+  constructor(
+    @Inject(STORAGE) storage: Storage,
+    queue: WriteQueue,
+    directory: TicketDirectory,
+    users: UserDirectory,
+    staff: StaffDirectory,
+  ) {
     this.#storage = storage;
     this.#queue = queue;
     this.#directory = directory;
@@ -117,7 +123,12 @@ export class SupportService {
   }
 
   /** A page of one's own tickets, for staff of everybody's; the latest change first. */
-  async list(userId: string, filter: Omit<TicketFilter, 'ownerId'>, before: TicketPosition | undefined, limit: number): Promise<TicketPage> {
+  async list(
+    userId: string,
+    filter: Omit<TicketFilter, 'ownerId'>,
+    before: TicketPosition | undefined,
+    limit: number,
+  ): Promise<TicketPage> {
     const ownerId = (await this.#staff.has(userId)) ? undefined : userId;
     return this.#storage.snapshot(async (db) => {
       const found = await pageTickets(db, { ...filter, ownerId }, before, limit + 1);
@@ -159,7 +170,11 @@ export class SupportService {
    * What the owner writes opens a resolved ticket again.
    * @throws Failure NOT_FOUND, FORBIDDEN (a stranger, or a note by the owner), CONFLICT (a closed ticket, or another message under that id)
    */
-  async send(userId: string, ticketId: string, draft: allawzi.SupportMessageDraft): Promise<{ message: SupportMessageRecord; repeated: boolean }> {
+  async send(
+    userId: string,
+    ticketId: string,
+    draft: allawzi.SupportMessageDraft,
+  ): Promise<{ message: SupportMessageRecord; repeated: boolean }> {
     const side = await this.sideOf(userId, ticketId);
     const sender = await this.#users.load(userId);
     if (!sender || (draft.isInternal && side === 'owner')) throw new Failure('FORBIDDEN', undefined, 'Access denied');
@@ -273,7 +288,9 @@ async function appendMessage(tx: WriteTransaction, ticketId: string, sender: Use
 /** The message that was sent before, where it is the same as this one. @throws Failure CONFLICT */
 function sameMessage(before: TicketMessagesTable, { message, attachments, isInternal }: allawzi.SupportMessageDraft): TicketMessagesTable {
   const same =
-    before.message === message && (before.owner_seq === null) === isInternal && isDeepStrictEqual(JSON.parse(before.attachments), attachments);
+    before.message === message &&
+    (before.owner_seq === null) === isInternal &&
+    isDeepStrictEqual(JSON.parse(before.attachments), attachments);
   if (!same) throw new Failure('CONFLICT', { field: 'clientMessageId', problem: 'was used for another message' });
   return before;
 }

@@ -109,7 +109,12 @@ export function pageTickets(db: Database, filter: TicketFilter, before: TicketPo
 }
 
 /** Ids and owners of the tickets that are not closed, the latest change first, and of one's own whatever they are. */
-export async function findFollowed(db: Database, userId: string, isStaff: boolean, limit: number): Promise<{ id: string; owner_id: string }[]> {
+export async function findFollowed(
+  db: Database,
+  userId: string,
+  isStaff: boolean,
+  limit: number,
+): Promise<{ id: string; owner_id: string }[]> {
   const rows = db.selectFrom('tickets').select(['id', 'owner_id']).orderBy('updated_at', 'desc').limit(limit);
   const own = await rows.where('owner_id', '=', userId).execute();
   if (!isStaff) return own;
@@ -129,7 +134,12 @@ export async function insertTicketMessage(db: Database, message: TicketMessagesT
 }
 
 /** The message that a sender sent to a ticket under this id of its own. */
-export function findSent(db: Database, ticketId: string, senderId: string, clientMessageId: string): Promise<TicketMessagesTable | undefined> {
+export function findSent(
+  db: Database,
+  ticketId: string,
+  senderId: string,
+  clientMessageId: string,
+): Promise<TicketMessagesTable | undefined> {
   return db
     .selectFrom('ticket_messages')
     .selectAll()

@@ -26,7 +26,13 @@ export class CamelSyncGateway {
         const wire = this.publisher.projectFor(session, entry);
         return wire ? [{ version: entry.version, event: wire.event, data: wire.data }] : [];
       });
-      streams[name] = { events, version: answer.version, hasMore: answer.hasMore, reset: answer.reset, receipts: camelReceipts(answer.receipts) };
+      streams[name] = {
+        events,
+        version: answer.version,
+        hasMore: answer.hasMore,
+        reset: answer.reset,
+        receipts: camelReceipts(answer.receipts),
+      };
     }
     return { streams };
   }

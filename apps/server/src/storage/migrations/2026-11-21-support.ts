@@ -20,7 +20,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // The order of lists.
   await now.createIndex('notifications_place').unique().on('notifications').columns(['user_id', 'created_version']).execute();
   // Counted with every new or read notification.
-  await now.createIndex('notifications_unread').on('notifications').columns(['user_id', 'created_version']).where(sql.ref('read_at'), 'is', null).execute();
+  await now
+    .createIndex('notifications_unread')
+    .on('notifications')
+    .columns(['user_id', 'created_version'])
+    .where(sql.ref('read_at'), 'is', null)
+    .execute();
 
   await now
     .createTable('tickets')

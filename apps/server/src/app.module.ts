@@ -7,6 +7,7 @@ import { DemoModule } from './demo/demo.module.ts';
 import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
 import { NotificationsModule } from './features/notifications/notifications.module.ts';
+import { OrdersModule } from './features/orders/orders.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
@@ -52,6 +53,7 @@ export class AppModule {
         NotificationsModule,
         SupportModule,
         SearchModule,
+        OrdersModule,
         ConnectionModule,
         DemoModule,
       ],

@@ -4,7 +4,12 @@ import { reference, type EventEntry, type ErrorEntry, type RouteEntry, type Shap
 
 const GENERATED = '<!-- Made by `npm run docs -w @majlis/contract` from packages/contract/src; change it there. -->';
 
-const ACCESS: Record<RouteEntry['access'], string> = { public: 'no token', user: 'user', 'key-or-admin': 'API key or administrator' };
+const ACCESS: Record<RouteEntry['access'], string> = {
+  public: 'no token',
+  user: 'user',
+  'user-or-key': 'user, or API key',
+  'key-or-admin': 'API key or administrator',
+};
 
 const anchor = (name: string) => name.toLowerCase();
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -36,6 +41,7 @@ function routeBlocks(route: RouteEntry): string[] {
     `${route.summary} For: ${ACCESS[route.access]}. Budget: ${route.budget}.`,
     ...shapeBlock('Path', route.params),
     ...shapeBlock('Query', route.query),
+    ...shapeBlock('Headers', route.headers),
     ...shapeBlock('Body', route.body),
     ...(route.answer ? shapeBlock(`Answer (${route.statuses.join(', or ')})`, route.answer) : [`Answer (${route.statuses.join()}): empty`]),
     `Errors: ${errors}`,

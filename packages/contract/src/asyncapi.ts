@@ -34,7 +34,7 @@ export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApi
     const channel = keyOf(namespace.name);
     channels[channel] = channelObject(namespace, schemas);
     for (const event of Object.values(namespace.receives))
-      operations[`${channel}_receive_${keyOf(event.name)}`] = receiveOperation(channel, event);
+      operations[`${channel}_receive_${keyOf(event.name)}`] = receiveOperation(channel, event, hasReplies(namespace));
     for (const event of Object.values(namespace.sends)) operations[`${channel}_send_${keyOf(event.name)}`] = sendOperation(channel, event);
   }
 
@@ -45,7 +45,8 @@ export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApi
       version: CONTRACT_VERSION,
       description:
         'Events of Majlis. A channel is a Socket.IO namespace (protocol 5, Engine.IO 4); a message is an event with one argument, the payload. ' +
-        'A reply is the acknowledgement of the event, with one argument too; a client that gives no callback gets none, and a failure as event `error`.',
+        'A reply is the acknowledgement of the event, with one argument too; a client that gives no callback gets none, and a failure as event `error`. ' +
+        'Channels on the server `websocket` are raw WebSockets instead: a message is a whole text frame, and there are no replies.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     defaultContentType: 'application/json',
@@ -55,6 +56,12 @@ export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApi
         protocol: url.protocol === 'https:' ? 'wss' : 'ws',
         pathname: '/socket.io/',
         description: 'Socket.IO over WebSocket, or over HTTP polling.',
+        security: [{ $ref: '#/components/securitySchemes/token' }],
+      },
+      websocket: {
+        host: url.host,
+        protocol: url.protocol === 'https:' ? 'wss' : 'ws',
+        description: 'Raw WebSockets; the address of a channel is its path.',
         security: [{ $ref: '#/components/securitySchemes/token' }],
       },
     },
@@ -67,46 +74,64 @@ export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApi
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'Given as `auth.token`, or as the header `Authorization`.',
+          description:
+            'Given as `auth.token` (Socket.IO) or the query parameter `token` (raw WebSocket), or as the header `Authorization`.',
         },
       },
     },
   };
 }
 
-function channelObject({ name, description, receives, sends }: Namespace, schemas: SchemaCollector): AsyncApiDocument['channels'][string] {
-  const messages: Record<string, Json> = {
-    refusal: { name: 'acknowledgement', title: 'Acknowledgement of a failed event', payload: schemas.schemaOf(refusalOf(name), 'output') },
-  };
-  for (const event of Object.values(receives)) {
-    messages[`receive_${keyOf(event.name)}`] = messageObject(event, schemas.schemaOf(event.payload, 'input'));
-    messages[`reply_${keyOf(event.name)}`] = {
+const hasReplies = ({ protocol }: Namespace) => protocol !== 'websocket';
+
+function channelObject(namespace: Namespace, schemas: SchemaCollector): AsyncApiDocument['channels'][string] {
+  const { name, description, receives, sends } = namespace;
+  const replies = hasReplies(namespace);
+  const messages: Record<string, Json> = {};
+  const payloadOf = (event: ClientEvent | ServerEvent) => (replies ? event.payload : frameOf(event));
+  if (replies)
+    messages['refusal'] = {
       name: 'acknowledgement',
-      title: `Acknowledgement of ${event.name}`,
-      payload: schemas.schemaOf(event.ack, 'output'),
+      title: 'Acknowledgement of a failed event',
+      payload: schemas.schemaOf(refusalOf(name), 'output'),
     };
+  for (const event of Object.values(receives)) {
+    messages[`receive_${keyOf(event.name)}`] = messageObject(event, schemas.schemaOf(payloadOf(event), 'input'));
+    if (replies) {
+      messages[`reply_${keyOf(event.name)}`] = {
+        name: 'acknowledgement',
+        title: `Acknowledgement of ${event.name}`,
+        payload: schemas.schemaOf(event.ack, 'output'),
+      };
+    }
   }
   for (const event of Object.values(sends))
-    messages[`send_${keyOf(event.name)}`] = messageObject(event, schemas.schemaOf(event.payload, 'output'));
+    messages[`send_${keyOf(event.name)}`] = messageObject(event, schemas.schemaOf(payloadOf(event), 'output'));
 
   return {
     address: name,
-    title: `Namespace ${name}`,
+    title: replies ? `Namespace ${name}` : `WebSocket ${name}`,
     description,
-    servers: [{ $ref: '#/servers/socketio' }],
+    servers: [{ $ref: replies ? '#/servers/socketio' : '#/servers/websocket' }],
     messages,
-    bindings: {
-      ws: {
-        method: 'GET',
-        query: {
-          type: 'object',
-          properties: { EIO: { type: 'string', const: '4' }, transport: { type: 'string', enum: ['websocket', 'polling'] } },
-          required: ['EIO', 'transport'],
-        },
-        bindingVersion: '0.1.0',
-      },
-    },
+    bindings: { ws: { method: 'GET', query: replies ? ENGINE_QUERY : RAW_QUERY, bindingVersion: '0.1.0' } },
   };
+}
+
+const ENGINE_QUERY = {
+  type: 'object',
+  properties: { EIO: { type: 'string', const: '4' }, transport: { type: 'string', enum: ['websocket', 'polling'] } },
+  required: ['EIO', 'transport'],
+};
+const RAW_QUERY = {
+  type: 'object',
+  properties: { token: { type: 'string' }, since: { type: 'string' }, since_version: { type: 'string' } },
+};
+
+/** What stands in the text frame of a raw WebSocket's event. */
+function frameOf({ name, payload, ...event }: ClientEvent | ServerEvent): z.ZodType {
+  const version = 'versioned' in event ? { version: z.int().min(1) } : {};
+  return z.object({ event: z.literal(name), ...version, data: payload });
 }
 
 function messageObject({ name, summary }: { name: string; summary: string }, payload: JsonSchema): Json {
@@ -115,7 +140,7 @@ function messageObject({ name, summary }: { name: string; summary: string }, pay
 
 const messageRef = (channel: string, message: string) => ({ $ref: `#/channels/${channel}/messages/${message}` });
 
-function receiveOperation(channel: string, event: ClientEvent): Json {
+function receiveOperation(channel: string, event: ClientEvent, replies: boolean): Json {
   const silent = event.dropsSilently ? ' Over it, the event is dropped without a word.' : '';
   return {
     action: 'receive',
@@ -124,10 +149,12 @@ function receiveOperation(channel: string, event: ClientEvent): Json {
     summary: event.summary,
     description: `Counts against the ${event.budget} budget.${silent}`,
     messages: [messageRef(channel, `receive_${keyOf(event.name)}`)],
-    reply: {
-      channel: { $ref: `#/channels/${channel}` },
-      messages: [messageRef(channel, `reply_${keyOf(event.name)}`), messageRef(channel, 'refusal')],
-    },
+    ...(replies && {
+      reply: {
+        channel: { $ref: `#/channels/${channel}` },
+        messages: [messageRef(channel, `reply_${keyOf(event.name)}`), messageRef(channel, 'refusal')],
+      },
+    }),
   };
 }
 

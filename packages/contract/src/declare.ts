@@ -21,18 +21,22 @@ export interface ServerEvent<Payload extends z.ZodType = z.ZodType> {
   name: string;
   summary: string;
   payload: Payload;
+  /** In a raw WebSocket: a change of a stream, with `version` beside `event`. Elsewhere the version is a key of the payload. */
+  versioned?: true;
 }
 
-/** A Socket.IO namespace of one of the documents. */
+/** A Socket.IO namespace of one of the documents, or the path of a raw WebSocket. */
 export interface Namespace {
   name: string;
+  /** A raw WebSocket: frames of JSON, `{event, data}`, and no acknowledgements. Absent: Socket.IO. */
+  protocol?: 'websocket';
   description: string;
   receives: Record<string, ClientEvent>;
   sends: Record<string, ServerEvent>;
 }
 
 /** Who may call a route at all; the finer rules are the services'. `key` is the customer's backend with an API key. */
-export type Access = 'public' | 'user' | 'key-or-admin';
+export type Access = 'public' | 'user' | 'user-or-key' | 'key-or-admin';
 
 /** A REST route. Path parameters are written `:name`. */
 export interface Route<
@@ -50,6 +54,7 @@ export interface Route<
   params?: Params;
   query?: Query;
   body?: Body;
+  headers?: z.ZodObject;
   /** Absent: 204 without a body. */
   answer?: Answer;
   /** The status of success; a POST that makes something answers 201 the first time and 200 for a repeat. */
@@ -76,11 +81,12 @@ export function route<const R extends Route>(declaration: R): R {
 export type PayloadOf<E extends { payload: z.ZodType }> = z.output<E['payload']>;
 /** The acknowledgement of an inbound event. */
 export type AckOf<E extends ClientEvent> = z.output<E['ack']>;
-/** What a controller gets of a request: its validated parameters, query and body. */
+/** What a controller gets of a request: its validated parameters, query, body and headers. */
 export interface InputOf<R extends Route> {
   params: R['params'] extends z.ZodType ? z.output<R['params']> : undefined;
   query: R['query'] extends z.ZodType ? z.output<R['query']> : undefined;
   body: R['body'] extends z.ZodType ? z.output<R['body']> : undefined;
+  headers: R['headers'] extends z.ZodType ? z.output<R['headers']> : undefined;
 }
 /** What a route answers. */
 export type AnswerOf<R extends Route> = R['answer'] extends z.ZodType ? z.output<R['answer']> : void;

@@ -21,6 +21,13 @@ export const LIMITS = {
   chatMembers: 5_000,
   notificationRecipients: 1_000,
   ticketAttachments: 20,
+  phoneCharacters: 32,
+  /** Far below what a double counts exactly, so that all ids and all hundredths of an amount are told apart. */
+  orderId: 999_999_999_999_999,
+  amount: 9_999_999_999_999.99,
+  orderNumberCharacters: 64,
+  idempotencyKeyCharacters: 255,
+  feedPingIntervalMs: 30_000,
   pageDefault: 50,
   pageMax: 200,
   pingTimeoutMs: 60_000,

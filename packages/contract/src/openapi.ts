@@ -18,6 +18,7 @@ export interface OpenApiDocument extends Json {
 const ACCESS: Record<Access, string> = {
   public: 'Needs no token.',
   user: 'For a signed-in user, or an API key with `X-On-Behalf-Of`.',
+  'user-or-key': 'For a signed-in user, or an API key, which need not act for one.',
   'key-or-admin': 'For an API key or an administrator.',
 };
 
@@ -30,6 +31,7 @@ const BUDGETS: Record<Budget, string> = {
 const SECURITY: Record<Access, Json[]> = {
   public: [],
   user: [{ bearer: [] }, { apiKey: [] }],
+  'user-or-key': [{ bearer: [] }, { apiKey: [] }],
   'key-or-admin': [{ bearer: [] }, { apiKey: [] }],
 };
 
@@ -39,7 +41,7 @@ const ALWAYS: readonly ErrorCode[] = ['RATE_LIMIT', 'SOCKET_ERROR', 'UNAVAILABLE
 /** The codes that a route can answer, in the order of the error reference. */
 export function errorsOf(route: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>([...route.errors, ...ALWAYS]);
-  if (route.params || route.query || route.body) codes.add('INVALID_DATA');
+  if (route.params || route.query || route.body || route.headers) codes.add('INVALID_DATA');
   if (route.access !== 'public') codes.add('UNAUTHORIZED');
   return (Object.keys(ERRORS) as ErrorCode[]).filter((code) => codes.has(code));
 }
@@ -104,6 +106,7 @@ function operationObject({ id, route }: Operation, schemas: SchemaCollector): Js
   const parameters = [
     ...parametersOf(route.params, 'path', schemas),
     ...parametersOf(route.query, 'query', schemas),
+    ...parametersOf(route.headers, 'header', schemas),
     ...(route.access === 'public' ? [] : [{ $ref: '#/components/parameters/OnBehalfOf' }]),
   ];
   return {
@@ -120,7 +123,7 @@ function operationObject({ id, route }: Operation, schemas: SchemaCollector): Js
   };
 }
 
-function parametersOf(declared: z.ZodType | undefined, place: 'path' | 'query', schemas: SchemaCollector): Json[] {
+function parametersOf(declared: z.ZodType | undefined, place: 'path' | 'query' | 'header', schemas: SchemaCollector): Json[] {
   if (!declared) return [];
   const { properties = {}, required = [] } = schemas.schemaOf(declared, 'input');
   return Object.entries(properties).map(([name, schema]) => ({

@@ -30,14 +30,15 @@ export interface EventEntry {
   name: string;
   summary: string;
   payload: Shape;
-  /** Of events that clients send. */
-  inbound?: { budget: Budget; dropsSilently: boolean; ack: Shape };
+  /** Of events that clients send; without `ack` where there are no acknowledgements. */
+  inbound?: { budget: Budget; dropsSilently: boolean; ack?: Shape | undefined };
 }
 
 export interface NamespaceEntry {
   name: string;
   description: string;
-  refusal: Shape;
+  /** Absent where there are no acknowledgements. */
+  refusal?: Shape | undefined;
   receives: readonly EventEntry[];
   sends: readonly EventEntry[];
 }
@@ -50,6 +51,7 @@ export interface RouteEntry {
   budget: Budget;
   params?: Shape;
   query?: Shape;
+  headers?: Shape;
   body?: Shape;
   answer?: Shape;
   statuses: readonly number[];
@@ -86,19 +88,22 @@ export function reference(): Reference {
   const schemas = schemaCollector('draft-2020-12', COMPONENTS);
   const shape = (schema: z.ZodType, direction: Direction) => shapeOf(schemas.schemaOf(schema, direction));
   const outbound = ({ name, summary, payload }: ServerEvent): EventEntry => ({ name, summary, payload: shape(payload, 'output') });
-  const inbound = ({ name, summary, payload, budget, dropsSilently = false, ack }: ClientEvent): EventEntry => ({
+  const inbound = ({ name, summary, payload, budget, dropsSilently = false, ack }: ClientEvent, replies: boolean): EventEntry => ({
     name,
     summary,
     payload: shape(payload, 'input'),
-    inbound: { budget, dropsSilently, ack: shape(ack, 'output') },
+    inbound: { budget, dropsSilently, ack: replies ? shape(ack, 'output') : undefined },
   });
-  const namespaceEntry = ({ name, description, receives, sends }: Namespace): NamespaceEntry => ({
-    name,
-    description,
-    refusal: shape(refusalOf(name), 'output'),
-    receives: Object.values(receives).map(inbound),
-    sends: Object.values(sends).map(outbound),
-  });
+  const namespaceEntry = ({ name, protocol, description, receives, sends }: Namespace): NamespaceEntry => {
+    const replies = protocol !== 'websocket';
+    return {
+      name,
+      description,
+      refusal: replies ? shape(refusalOf(name), 'output') : undefined,
+      receives: Object.values(receives).map((event) => inbound(event, replies)),
+      sends: Object.values(sends).map(outbound),
+    };
+  };
   const routeEntry = (route: Route): RouteEntry => ({
     method: route.method,
     path: route.path,
@@ -107,6 +112,7 @@ export function reference(): Reference {
     budget: route.budget,
     params: route.params && shape(route.params, 'input'),
     query: route.query && shape(route.query, 'input'),
+    headers: route.headers && shape(route.headers, 'input'),
     body: route.body && shape(route.body, 'input'),
     answer: route.answer && shape(route.answer, 'output'),
     statuses: successStatuses(route),

@@ -1,6 +1,7 @@
 /** Everything that is declared, surface by surface: what the documents are made of and what the server is compared with. */
 import type { Namespace, Route } from './declare.ts';
 import * as allawzi from './allawzi/index.ts';
+import * as khawam from './khawam/index.ts';
 import * as v2 from './v2/index.ts';
 
 /** Version of the contract, as the documents state it: that of this package. */
@@ -18,6 +19,7 @@ export interface Surface {
 export const surfaces: readonly Surface[] = [
   { id: 'v2', title: 'Service Platform v2', declarations: v2 },
   { id: 'allawzi', title: 'Allawzi', declarations: allawzi },
+  { id: 'khawam', title: 'Khawam', declarations: khawam },
 ];
 
 /** A route with the name that tools give it. */
@@ -42,5 +44,5 @@ export const operations: readonly Operation[] = surfaces.flatMap(({ id, declarat
 /** Every route of every surface. */
 export const routes: readonly Route[] = operations.map(({ route }) => route);
 
-/** Every Socket.IO namespace of every surface. */
+/** Every Socket.IO namespace and raw WebSocket of every surface. */
 export const namespaces: readonly Namespace[] = surfaces.flatMap(({ declarations }) => Object.values(declarations).filter(isNamespace));

@@ -67,12 +67,13 @@ export class AccessGuard implements CanActivate {
     const key = request.headers['x-api-key'];
     if (key !== undefined) {
       if (!this.#isKey(String(key))) return this.#refuse(request, { field: 'X-API-Key', problem: 'is not a key of this server' });
-      return { kind: 'key', user: await this.#represented(request), isAdmin: true };
+      const user = await this.#represented(request);
+      return { id: `key:${digest(String(key)).toString('base64url')}:${user?.id ?? ''}`, kind: 'key', user, isAdmin: true };
     }
     const token = BEARER.exec(request.headers.authorization ?? '')?.groups?.['token'];
     try {
       const { user } = await this.#authenticator.authenticate(token);
-      return { kind: 'user', user, isAdmin: user.role === 'admin' };
+      return { id: `user:${user.id}`, kind: 'user', user, isAdmin: user.role === 'admin' };
     } catch (error) {
       if (!(error instanceof AuthenticationRefused)) throw error;
       if (request.headers.authorization === undefined) throw new Failure('UNAUTHORIZED', undefined, INVALID_TOKEN);

@@ -143,6 +143,13 @@ const limits = {
   }),
 };
 
+const features = {
+  ORDER_ESCALATE_AFTER_S: setting(kind.integer(1, 604_800).default(120), {
+    description: 'An order that nobody has acknowledged after so many seconds is brought to the managers.',
+    example: '300',
+  }),
+};
+
 const logging = {
   LOG_LEVEL: setting(kind.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'), {
     description: 'The least grave kind of log line that is written: fatal, error, warn, info, debug, trace, or silent for none.',
@@ -165,11 +172,12 @@ export const settingSections = {
   Store: store,
   'Who may connect': auth,
   Limits: limits,
+  Features: features,
   'Logs and metrics': logging,
 };
 
 const settingsSchema = z
-  .object({ ...server, ...store, ...auth, ...limits, ...logging })
+  .object({ ...server, ...store, ...auth, ...limits, ...features, ...logging })
   .superRefine(({ ADMIN_EMAIL, ADMIN_PASSWORD }, context) => {
     if ((ADMIN_EMAIL === undefined) === (ADMIN_PASSWORD === undefined)) return;
     const [missing, given] = ADMIN_EMAIL === undefined ? ['ADMIN_EMAIL', 'ADMIN_PASSWORD'] : ['ADMIN_PASSWORD', 'ADMIN_EMAIL'];

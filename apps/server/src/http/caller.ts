@@ -10,6 +10,8 @@ export const ON_BEHALF_OF = 'X-On-Behalf-Of';
 
 /** A caller. A key need not act for anybody. */
 export interface KnownCaller {
+  /** Tells callers apart: a user, or a key and whom it acts for. */
+  readonly id: string;
   readonly kind: 'user' | 'key';
   /** What the request is counted against, for a user. */
   readonly budget: Budget;
@@ -36,11 +38,19 @@ export function callerOf(request: FastifyRequest): KnownCaller | undefined {
   return callers.get(request);
 }
 
+/** Gives the `KnownCaller`, who need not act as a user. */
+export const AnyCaller = createParamDecorator((_, context: ExecutionContext) => knownCaller(context));
+
 /** Gives the `UserCaller`. @throws Failure INVALID_DATA where a key does not say whom it acts for */
 export const Caller = createParamDecorator((_, context: ExecutionContext): UserCaller => {
-  const caller = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
-  if (!caller) throw new Error('a public route has no caller');
+  const caller = knownCaller(context);
   const { user } = caller;
   if (!user) throw invalid(ON_BEHALF_OF, 'must name the user that the key acts for');
   return { ...caller, user, userId: user.id };
 });
+
+function knownCaller(context: ExecutionContext): KnownCaller {
+  const caller = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
+  if (!caller) throw new Error('a public route has no caller');
+  return caller;
+}

@@ -14,6 +14,7 @@ import { Html, html } from './html.ts';
 const ACCESS: Record<RouteEntry['access'], string> = {
   public: 'Needs no token.',
   user: 'For a signed-in user, or an API key acting for one.',
+  'user-or-key': 'For a signed-in user, or an API key, which need not act for one.',
   'key-or-admin': 'For an API key or an administrator.',
 };
 
@@ -91,7 +92,7 @@ function routeEntry(route: RouteEntry): Entry {
     content: html`<h3><b class="method">${route.method}</b> <code>${route.path}</code></h3>
       <p>${prose(route.summary)}</p>
       <p class="aside">${ACCESS[route.access]} Budget: ${route.budget}.</p>
-      ${shape(label, 'Path', route.params)}${shape(label, 'Query', route.query)}${shape(label, 'Body', route.body)}
+      ${shape(label, 'Path', route.params)}${shape(label, 'Query', route.query)}${shape(label, 'Headers', route.headers)}${shape(label, 'Body', route.body)}
       ${route.answer ? shape(label, `Answer (${route.statuses.join(', or ')})`, route.answer) : html`<p><b>Answer (${route.statuses.join()}):</b> empty</p>`}
       <h4>Errors</h4>
       <ul class="codes">
@@ -117,8 +118,11 @@ function namespaceSections({ name, description, refusal, receives, sends }: Name
     {
       title: `${name} client to server`,
       intro: html`<p>${prose(description)}</p>
-        <p>A failed event is acknowledged with:</p>
-        ${fieldTable(`${name}: failed`, refusal)}`,
+        ${
+          refusal &&
+          html`<p>A failed event is acknowledged with:</p>
+            ${fieldTable(`${name}: failed`, refusal)}`
+        }`,
       entries: receives.map((event) => eventEntry(name, 'receives', event)),
     },
     { title: `${name} server to client`, entries: sends.map((event) => eventEntry(name, 'sends', event)) },

@@ -30,11 +30,16 @@ export function routeOf(context: ExecutionContext): Route | undefined {
   return Reflect.getMetadata(ROUTE, context.getHandler()) as Route | undefined;
 }
 
-/** Gives `InputOf<typeof route>`: path parameters, query and body as the route's schemas read them. */
+/** Gives `InputOf<typeof route>`: path parameters, query, body and headers as the route's schemas read them. */
 export const Input = createParamDecorator((_, context: ExecutionContext) => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  const { params, query, body } = routeOf(context)!;
-  return { params: read(params, request.params), query: read(query, request.query), body: read(body, request.body) };
+  const { params, query, body, headers } = routeOf(context)!;
+  return {
+    params: read(params, request.params),
+    query: read(query, request.query),
+    body: read(body, request.body),
+    headers: read(headers, headers && named(headers, request.headers)),
+  };
 });
 
 function read(schema: z.ZodType | undefined, value: unknown): unknown {
@@ -44,4 +49,9 @@ function read(schema: z.ZodType | undefined, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (!result.success) throw failureOf(result.error);
   return result.data;
+}
+
+// Whatever their case in the schema, Node gives their names in lower case.
+function named({ shape }: z.ZodObject, headers: FastifyRequest['headers']): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(shape).map((name) => [name, headers[name.toLowerCase()]]));
 }

@@ -6,8 +6,8 @@ import type { Logger } from 'pino';
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-interface Prefixed<Handler> {
-  prefix: string;
+interface Routed<Handler> {
+  path: string;
   handler: Handler;
 }
 
@@ -23,8 +23,8 @@ const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\n${CLOSE}`;
  */
 export class HttpEntry {
   readonly #logger: Logger;
-  readonly #requests: Prefixed<RequestHandler>[] = [];
-  readonly #upgrades: Prefixed<UpgradeHandler>[] = [];
+  readonly #requests: Routed<RequestHandler>[] = [];
+  readonly #upgrades: Routed<UpgradeHandler>[] = [];
   readonly #sockets = new Set<Socket>();
   #draining = false;
 
@@ -32,14 +32,14 @@ export class HttpEntry {
     this.#logger = logger;
   }
 
-  /** Gives every request whose path begins with `prefix` to `handler`. */
-  setHandler(prefix: string, handler: RequestHandler): void {
-    this.#requests.push({ prefix, handler });
+  /** Gives every request of that path, or where it ends with a slash of all that begin with it, to `handler`. */
+  setHandler(path: string, handler: RequestHandler): void {
+    this.#requests.push({ path, handler });
   }
 
-  /** Gives every upgrade whose path begins with `prefix` to `handler`, which owns the socket from then on. */
-  setUpgradeHandler(prefix: string, handler: UpgradeHandler): void {
-    this.#upgrades.push({ prefix, handler });
+  /** Gives every upgrade of that path, or where it ends with a slash of all that begin with it, to `handler`, which owns the socket from then on. */
+  setUpgradeHandler(path: string, handler: UpgradeHandler): void {
+    this.#upgrades.push({ path, handler });
   }
 
   /** The HTTP server, for Fastify's `serverFactory`. */
@@ -78,11 +78,11 @@ export class HttpEntry {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #find<Handler>(table: readonly Prefixed<Handler>[], request: IncomingMessage): Handler | undefined {
+  #find<Handler>(table: readonly Routed<Handler>[], request: IncomingMessage): Handler | undefined {
     const url = request.url ?? '';
     const query = url.indexOf('?');
-    const path = query < 0 ? url : url.slice(0, query);
-    return table.find(({ prefix }) => path.startsWith(prefix))?.handler;
+    const asked = query < 0 ? url : url.slice(0, query);
+    return table.find(({ path }) => asked === path || (path.endsWith('/') && asked.startsWith(path)))?.handler;
   }
 
   // Whatever a client sends, the fault of a handler costs that one connection and not the process.

@@ -20,6 +20,8 @@ interface StreamPosition {
   filling: boolean;
   /** The highest version known to exist. */
   known: number;
+  /** Never forgotten: see `follow`. */
+  kept: boolean;
 }
 
 // A position is needed only from a stream's latest entry to its next one on this node; beyond this many the oldest are forgotten,
@@ -47,6 +49,25 @@ export class Follower implements CommitListener {
   /** Adds a listener; listeners are called in the order in which they were added. */
   onEntry(listener: EntryListener): void {
     this.#listeners.push(listener);
+  }
+
+  /**
+   * From now on everything after `version` reaches the listeners. A stream that is not followed is picked up at the entry that comes
+   * next, and what other nodes committed before that is not looked for.
+   */
+  follow(stream: string, version: number): void {
+    this.#position(stream, version).kept = true;
+  }
+
+  /** The version of a followed stream that listeners have had last. */
+  reached(stream: string): number {
+    return this.#position(stream, 0).version;
+  }
+
+  /** Reads on, where listeners have not had `version` of a stream, which exists: whatever told the other nodes of it got lost. */
+  expect(stream: string, version: number): void {
+    const position = this.#position(stream, version - 1);
+    if (version > position.version) this.#fill(stream, position, version);
   }
 
   committed(entries: readonly LogEntry[]): void {
@@ -82,7 +103,7 @@ export class Follower implements CommitListener {
   #position(stream: string, ifUnknown: number): StreamPosition {
     let position = this.#positions.get(stream);
     if (!position) {
-      position = { version: ifUnknown, filling: false, known: ifUnknown };
+      position = { version: ifUnknown, filling: false, known: ifUnknown, kept: false };
       this.#positions.set(stream, position);
       if (this.#positions.size > POSITIONS) this.#forgetOldest();
     }
@@ -90,8 +111,8 @@ export class Follower implements CommitListener {
   }
 
   #forgetOldest(): void {
-    for (const [stream, { filling }] of this.#positions) {
-      if (filling) continue;
+    for (const [stream, { filling, kept }] of this.#positions) {
+      if (filling || kept) continue;
       this.#positions.delete(stream);
       return;
     }

@@ -9,7 +9,7 @@ import { WriteQueue } from './write-queue.ts';
 const DAY_MS = 86_400_000;
 const EVERY_MS = 600_000;
 // Small portions with room between them: messages are being sent meanwhile.
-const PORTION = 500;
+const PORTION = 100;
 const PAUSE_MS = 50;
 
 /** Forgets log entries that are older than `STREAM_RETENTION_DAYS`; who asks for them is told to reload. */

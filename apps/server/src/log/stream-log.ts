@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { STORAGE } from '../storage/storage.module.ts';
 import type { Database, Storage } from '../storage/storage.ts';
-import type { LogEntry } from './log-entry.ts';
+import { streamKind, type LogEntry } from './log-entry.ts';
 import { readEntries, seqAt, type StoredEntry } from './stream-log.repository.ts';
 
 /**
@@ -38,7 +38,7 @@ export class StreamLog {
    */
   async read(stream: string, version: number, limit: number, db: Database): Promise<StoredEntry[]> {
     const rows = await readEntries(db, stream, version, limit);
-    const source = this.#sources.get(stream.slice(0, stream.indexOf(':')));
+    const source = this.#sources.get(streamKind(stream));
     if (!source) return rows;
     const seq = await seqAt(db, stream, version, source.kind);
     return merge(rows, await source.read(db, stream, seq, limit), version).slice(0, limit);

@@ -12,9 +12,10 @@ import { ClientAddresses } from '../http/client-address.ts';
 import { LOGGER } from '../logger.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
 import { errorBody } from './error-body.ts';
+import { BATCH, batchItem, batchJson } from './event-batch.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
-import { deviceIdOf, localeOf, presentedToken } from './handshake.ts';
+import { deviceIdOf, localeOf, presentedToken, wantsBatches } from './handshake.ts';
 import { Metrics } from './metrics.ts';
 import { NAMESPACES } from './namespaces.ts';
 import { TurnWriter } from './outbox.ts';
@@ -24,7 +25,7 @@ import { RefusalDelays } from './refusal-delays.ts';
 import { identityOf, type Connection, type Identity, type Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, silenceErrors, type EngineConnection } from './socket-io-internals.ts';
-import { SocketIoSession } from './socket-io-session.ts';
+import { BatchedSession, SocketIoSession } from './socket-io-session.ts';
 import { whileStoreAway } from './while-store-away.ts';
 
 /** What the middleware found out, for the connection that follows it. */
@@ -92,7 +93,7 @@ export class Connections implements OnModuleDestroy {
     const connection = this.#connection(socket);
     if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
     const { identity, device, reason, locale } = admission;
-    const session = new SocketIoSession({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
+    const session = new (wantsBatches(socket.handshake) ? BatchedSession : SocketIoSession)({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
     dropRequest(socket);
     interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
     socket.on('disconnect', (cause) => {
@@ -138,10 +139,7 @@ export class Connections implements OnModuleDestroy {
     const presented = presentedToken(socket.handshake);
     // Without a token, on a connection where another namespace is authenticated already: that user's.
     const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
-    if (sibling) {
-      const { identity, device, locale } = sibling;
-      return { admitted: true, identity, device, locale, reason: await this.#reason(socket, identity, device, since) };
-    }
+    if (sibling) return this.#admitted(socket, sibling.identity, sibling.device, since);
     if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
     let principal: Principal;
     try {
@@ -158,14 +156,14 @@ export class Connections implements OnModuleDestroy {
     const identity = identityOf(principal);
     const allowance = this.limiter.take(identity.userId, 'light');
     if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
-    const device = deviceIdOf(socket.handshake) ?? identity.tokenHash;
-    const reason = await this.#reason(socket, identity, device, since);
-    return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, principal.user.locale, this.#rules(socket).locale) };
+    return this.#admitted(socket, identity, deviceIdOf(socket.handshake) ?? identity.tokenHash, since);
   }
 
-  // Only `/` tells it. What the other namespaces of a connection did would only blur how the device's latest connection ended.
-  async #reason(socket: Socket, identity: Identity, device: string, since: number): Promise<SyncReason> {
-    return socket.nsp.name === '/' ? whileStoreAway(() => this.devices.connected({ ...identity, device }), since) : 'connection_established';
+  async #admitted(socket: Socket, identity: Identity, device: string, since: number): Promise<Admission> {
+    // Only `/` tells the reason. What the other namespaces of a connection did would only blur how the device's latest one ended.
+    const connected = () => this.devices.connected({ ...identity, device });
+    const reason = socket.nsp.name === '/' ? await whileStoreAway(connected, since) : 'connection_established';
+    return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, identity.userLocale, this.#rules(socket).locale) };
   }
 
   async #refused(socket: Socket, reason: ConnectRefusal, token = ''): Promise<Admission> {
@@ -188,7 +186,10 @@ export class Connections implements OnModuleDestroy {
   #refuse(socket: Socket, connection: Connection, failure: Failure): void {
     const limited = failure.code === 'RATE_LIMIT';
     const body = errorBody(limited ? failure : new Failure(failure.code, undefined, INVALID_TOKEN), 'en');
-    connection.outbox.push(eventPacket(socket.nsp.name, 'error', JSON.stringify(body)));
+    const json = JSON.stringify(body);
+    const { name } = socket.nsp;
+    const packet = wantsBatches(socket.handshake) ? eventPacket(name, BATCH, batchJson([batchItem('error', json)])) : eventPacket(name, 'error', json);
+    connection.outbox.push(packet);
     connection.outbox.flush();
     // A limit passes: the client is to come back by itself.
     if (limited) return cutTransport(connectionOf(socket));
@@ -229,10 +230,9 @@ export class Connections implements OnModuleDestroy {
 
   #endExpired(): void {
     const now = Date.now();
+    // The store knows when the token expired, so nothing need be written for the reason of the next connection.
     for (const session of [...this.sessions.all()]) {
-      if (session.identity.expiresAt > now) continue;
-      if (session.namespace === '/') this.devices.refused({ ...session.identity, device: session.device });
-      session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
+      if (session.identity.expiresAt <= now) session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
     }
   }
   #endIdle(): void {

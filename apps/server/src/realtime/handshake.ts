@@ -54,6 +54,11 @@ export function acceptedLocale(header: string | string[] | undefined): Locale | 
     .find(isLocale);
 }
 
+/** Whether the client wants its events in batches. */
+export function wantsBatches(handshake: HandshakeInput): boolean {
+  return authOf(handshake)['batch'] === true;
+}
+
 const DEVICE_ID_CHARACTERS = 128;
 
 /** `auth.device_id`, where the client gives a usable one. */

@@ -13,7 +13,7 @@ interface NamespaceRules {
 }
 
 export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
-  '/': { locale: 'en', dialect: 'v2', carries: new Set(['chat', 'user']), refusal: 'error-event' },
+  '/': { locale: 'en', dialect: 'v2', carries: new Set(['chat', 'user', 'orders']), refusal: 'error-event' },
   '/notifications': { locale: 'ar', dialect: 'notifications', carries: new Set(['user']), refusal: 'connect-error' },
   '/support': { locale: 'ar', dialect: 'support', carries: new Set(['ticket', 'ticket-staff']), refusal: 'connect-error' },
 };

@@ -53,15 +53,10 @@ export class TurnWriter {
     turn++;
     for (const outbox of dirty) {
       outbox.flush();
-      this.cutIfStuck(outbox.wire);
+      if (outbox.wire.waitingBytes() <= this.#maxBufferedBytes) continue;
+      this.#onCutOff();
+      outbox.wire.cut();
     }
-  }
-
-  /** Cuts a peer off that does not read. */
-  cutIfStuck(wire: Wire): void {
-    if (wire.waitingBytes() <= this.#maxBufferedBytes) return;
-    this.#onCutOff();
-    wire.cut();
   }
 }
 

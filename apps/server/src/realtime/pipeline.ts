@@ -70,6 +70,7 @@ export class Pipeline {
   #handle(session: Session, packet: InboundPacket, known: Registered | undefined): unknown {
     const allowed = this.#limiter.take(session.userId, known?.event.budget ?? 'light');
     if (!allowed.ok) throw new Failure('RATE_LIMIT', { retry_after_ms: allowed.retryAfterMs });
+    if (packet.malformed) throw new Failure('INVALID_DATA', { field: 'payload', problem: packet.malformed });
     if (!known) throw new Failure('UNKNOWN_EVENT');
     const payload = firstArgument(packet.data!);
     const problem = payloadProblem(payload);

@@ -39,7 +39,7 @@ export interface StreamKind {
   published?(entry: LogEntry, audience: Audience): void;
 }
 
-/** Sockets of one namespace that get a stream in the same dialect, or view of it: they get the very same bytes. */
+/** Sockets of one namespace that get a stream in the same dialect, or view of it: the very same bytes, unless they gather them in batches of their own. */
 class Group {
   readonly dialect: string;
   readonly sessions: [Session, ...Session[]];
@@ -57,6 +57,10 @@ class Group {
   }
 
   push(packet: string): void {
+    if (this.sessions[0].batched) {
+      for (const session of this.sessions) session.queue(packet);
+      return;
+    }
     if (this.#open && this.#turn === currentTurn()) {
       this.#open.packets.push(packet);
       return;
@@ -182,7 +186,7 @@ export class Publisher {
   manyToUser(userId: string, event: string, jsons: readonly string[], wants: (session: Session) => boolean): void {
     for (const session of this.#sessions.of(userId)) {
       if (!wants(session)) continue;
-      for (const json of jsons) session.connection.outbox.push(session.packet(event, json));
+      for (const json of jsons) session.queue(session.packet(event, json));
       this.#deliveries += jsons.length;
     }
   }
@@ -195,7 +199,7 @@ export class Publisher {
       const packet = group.packet(wire);
       for (const session of group.sessions) {
         if (except(session)) continue;
-        session.connection.outbox.push(packet);
+        session.queue(packet);
         this.#deliveries++;
       }
     }
@@ -244,7 +248,7 @@ export class Publisher {
         if (interest === 'summary') summaries.push(session);
         if (interest !== 'full') continue;
         const view = kind.view?.(session, stream) ?? session.dialect;
-        const key = `${session.namespace} ${view}`;
+        const key = `${session.namespace} ${view} ${session.batched}`;
         const group = groups.get(key);
         if (group) group.sessions.push(session);
         else groups.set(key, new Group(session, view));

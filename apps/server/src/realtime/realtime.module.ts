@@ -47,7 +47,7 @@ import { SocketServer } from './socket-server.ts';
         }),
     },
   ],
-  exports: [SessionRegistry, Publisher, Connections, Metrics],
+  exports: [SessionRegistry, Publisher, Connections, Metrics, Pipeline, TurnWriter],
 })
 export class RealtimeModule implements OnModuleInit {
   constructor(

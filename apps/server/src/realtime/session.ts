@@ -17,11 +17,13 @@ export interface Identity {
   expiresAt: number;
   /** SHA-256 of the token: tells tokens apart without keeping them. */
   tokenHash: string;
+  /** The language that the user chose, if any. */
+  userLocale: Locale | null;
 }
 
 /** Whose a socket is that shows this principal's token. */
 export function identityOf({ user, exp, tokenHash }: Principal): Identity {
-  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash };
+  return { userId: user.id, expiresAt: Math.floor(exp * 1000), tokenHash, userLocale: user.locale };
 }
 
 /** An authenticated socket in a namespace, whatever protocol it speaks. */
@@ -68,6 +70,14 @@ export abstract class Session {
   /** Ends the socket for good and tells why: the client is not to come back by itself. */
   abstract end(failure: Failure): void;
 
+  /** True where each socket gathers its events for itself: its packets are none by themselves, and are never encoded for several at once. */
+  readonly batched: boolean = false;
+
+  /** Queues what `packet` made. */
+  queue(packet: string): void {
+    this.connection.outbox.push(packet);
+  }
+
   /** Whether this socket can get streams of a kind at all. */
   carries(_prefix: string): boolean {
     return true;
@@ -75,6 +85,6 @@ export abstract class Session {
 
   /** Queues an event for this socket alone. Every event has exactly one argument. */
   send(event: string, data: unknown): void {
-    this.connection.outbox.push(this.packet(event, JSON.stringify(data)));
+    this.queue(this.packet(event, JSON.stringify(data)));
   }
 }

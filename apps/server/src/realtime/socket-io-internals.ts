@@ -29,10 +29,13 @@ interface WebSocketInternals {
   terminate(): void;
 }
 
-/** A decoded Socket.IO packet. */
+/** A decoded packet: of Socket.IO, or what stands for one on a raw WebSocket. */
 export interface InboundPacket {
+  /** The event's name and its arguments. */
   data?: unknown[];
   id?: number;
+  /** Why it could not be read; never of Socket.IO, which ends such a connection. */
+  malformed?: string;
 }
 
 const WS_OPEN = 1;
@@ -106,7 +109,10 @@ export class EngineWire implements Wire {
 
   waitingBytes(): number {
     let waiting = this.#connection.transport.socket?._socket?.writableLength ?? 0;
-    for (const packet of this.#connection.writeBuffer) waiting += String((packet as { data?: unknown }).data ?? '').length;
+    for (const packet of this.#connection.writeBuffer) {
+      const { data } = packet as { data?: unknown };
+      if (typeof data === 'string') waiting += data.length;
+    }
     return waiting;
   }
 

@@ -3,6 +3,7 @@ import type { Failure } from '../errors.ts';
 import { errorBody } from './error-body.ts';
 import { ackPacket, eventPacket } from './frame.ts';
 import { NAMESPACES } from './namespaces.ts';
+import { BATCH, EventBatch, batchItem } from './event-batch.ts';
 import { Session } from './session.ts';
 
 type Fields = Omit<ConstructorParameters<typeof Session>[0], 'id' | 'namespace'> & { socket: Socket };
@@ -31,7 +32,31 @@ export class SocketIoSession extends Session {
   /** A DISCONNECT, after which stock clients do not reconnect. */
   end(failure: Failure): void {
     this.send('error', errorBody(failure, this.locale));
-    this.connection.outbox.flush();
+    this.flush();
     this.#socket.disconnect();
+  }
+
+  /** Writes now what was queued. */
+  protected flush(): void {
+    this.connection.outbox.flush();
+  }
+}
+
+/** A Socket.IO socket that gets its events in batches; acknowledgements do not wait for them. */
+export class BatchedSession extends SocketIoSession {
+  override readonly batched = true;
+  readonly #batch = new EventBatch((json) => super.queue(super.packet(BATCH, json)));
+
+  override packet(event: string, json: string): string {
+    return batchItem(event, json);
+  }
+
+  override queue(packet: string): void {
+    this.#batch.add(packet);
+  }
+
+  protected override flush(): void {
+    this.#batch.flush();
+    super.flush();
   }
 }

@@ -3,7 +3,7 @@
  * booleans are 0 or 1.
  */
 import type { Locale } from '@majlis/contract';
-import type { allawzi, v2 } from '@majlis/contract';
+import type { allawzi, khawam, v2 } from '@majlis/contract';
 
 /** 0 or 1. */
 export type Bit = 0 | 1;
@@ -207,6 +207,44 @@ export interface CannedRepliesTable {
   created_at: number;
 }
 
+export interface OrdersTable {
+  id: number;
+  number: string;
+  /** Of a number of our own form, `KH-<year>-<index>`, its parts: the next one is counted from them. */
+  number_year: number | null;
+  number_index: number | null;
+  customer_name: string;
+  customer_phone: string;
+  /** Hundredths. */
+  total_minor: number;
+  final_minor: number;
+  delivery_type: string;
+  items_count: number;
+  status: khawam.OrderStatus;
+  /** The user who made it; null for the customer's backend in its own name. */
+  created_by: string | null;
+  /** Set where `created_by` ordered for themselves: the name and phone are that person's. */
+  customer_id: string | null;
+  acknowledged_by: string | null;
+  created_at: number;
+  /** The stream's version at which it was made: the order in which orders came. */
+  created_version: number;
+  /** The stream's version at its latest change. */
+  version: number;
+  /** When it is to be escalated; null where nobody waits for it any more, or it has been. */
+  escalate_at: number | null;
+}
+
+/** What was made under an `Idempotency-Key`. */
+export interface OrderKeysTable {
+  caller: string;
+  key: string;
+  /** Of the body: another one under the same key is a conflict. */
+  body_hash: string;
+  order_id: number;
+  created_at: number;
+}
+
 export interface ApplicationStateTable {
   key: string;
   value: string;
@@ -228,5 +266,7 @@ export interface Schema {
   tickets: TicketsTable;
   ticket_messages: TicketMessagesTable;
   canned_replies: CannedRepliesTable;
+  orders: OrdersTable;
+  order_keys: OrderKeysTable;
   application_state: ApplicationStateTable;
 }

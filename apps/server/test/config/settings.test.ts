@@ -57,6 +57,7 @@ test('without any setting the documented defaults hold', () => {
     RATE_LIMIT_WINDOW_MS: 60_000,
     RATE_LIMIT_MAX_CONNECTS: 60,
     SOCKET_MAX_BUFFERED_BYTES: 1_048_576,
+    ORDER_ESCALATE_AFTER_S: 120,
     LOG_LEVEL: 'info',
     LOG_EVENTS: true,
   });

@@ -52,9 +52,12 @@ describe('Looked for in this order: `handshake.auth.token`, the `Authorization: 
     expect(await whoIs({ token: server.token(amal) }, { authorization: `Bearer ${server.token(bashir)}` })).toBe(amal);
   });
 
-  test.each([42, true, {}, ['token'], { token: 'nested' }])('anything but a string is a bad token, whatever the header says: %j', async (token) => {
-    expect(await refused({ token }, { authorization: `Bearer ${server.token(amal)}` })).toMatchObject(REFUSAL);
-  });
+  test.each([42, true, {}, ['token'], { token: 'nested' }])(
+    'anything but a string is a bad token, whatever the header says: %j',
+    async (token) => {
+      expect(await refused({ token }, { authorization: `Bearer ${server.token(amal)}` })).toMatchObject(REFUSAL);
+    },
+  );
 
   test('a bad token is not made good by the header', async () => {
     expect(await refused({ token: 'bad' }, { authorization: `Bearer ${server.token(amal)}` })).toMatchObject(REFUSAL);
@@ -81,7 +84,11 @@ describe(
       'no token at all, only the word': () => 'Bearer ',
       'not a token': () => 'abc',
       'another secret': () => signToken({ sub: amal, exp: now() + 60 }, { secret: 'another secret of at least 32 bytes' }),
-      '`alg: none`': () => `${signToken({ sub: amal, exp: now() + 60 }, { header: { alg: 'none' } }).split('.').slice(0, 2).join('.')}.`,
+      '`alg: none`': () =>
+        `${signToken({ sub: amal, exp: now() + 60 }, { header: { alg: 'none' } })
+          .split('.')
+          .slice(0, 2)
+          .join('.')}.`,
       'an algorithm that is not configured': () => signToken({ sub: amal, exp: now() + 60 }, { header: { alg: 'HS512' } }),
       'a token without `exp`': () => signToken({ sub: amal }),
       'an expired token': () => server.token(amal, { exp: now() - 1 }),
@@ -101,7 +108,9 @@ describe(
       await server.createUser(user);
       const chat = await server.api('POST', '/api/v2/chats', { as: amal, body: { type: 'direct', member_ids: [user] } });
       const token = server.token(user);
-      await (what === 'disabled' ? server.createUser(user, { disabled: true }) : server.api('DELETE', `/api/v2/users/${user}`, { key: true }));
+      await (what === 'disabled'
+        ? server.createUser(user, { disabled: true })
+        : server.api('DELETE', `/api/v2/users/${user}`, { key: true }));
       // What the chat says meanwhile does not reach it either.
       const one = client(server.url, '/', { token, extraHeaders: from() });
       await one.next('connect');
@@ -121,7 +130,12 @@ describe(
     });
 
     test('a stock client does not come back by itself', async () => {
-      const one = client(server.url, '/', { token: 'bad and reconnecting', reconnection: true, reconnectionDelay: 1, extraHeaders: from() });
+      const one = client(server.url, '/', {
+        token: 'bad and reconnecting',
+        reconnection: true,
+        reconnectionDelay: 1,
+        extraHeaders: from(),
+      });
       await one.next('disconnect');
       expect(one.socket.active).toBe(false);
     });
@@ -232,7 +246,9 @@ describe('A user who is deleted or disabled is out of it everywhere within 5 s',
       connected(server.url, '/', { token: server.token(user), transports: ['polling'], extraHeaders: from() }),
     ]);
     const other = await connected(server.url, '/', { token: server.token(amal), extraHeaders: from() });
-    await (what === 'disabled' ? server.createUser(user, { disabled: true }) : server.api('DELETE', `/api/v2/users/${user}`, { key: true }));
+    await (what === 'disabled'
+      ? server.createUser(user, { disabled: true })
+      : server.api('DELETE', `/api/v2/users/${user}`, { key: true }));
     const changed = performance.now();
     for (const socket of sockets) {
       expect(await socket.next('error')).toMatchObject({ code: 'UNAUTHORIZED', message: 'Invalid or expired token' });
@@ -282,7 +298,10 @@ describe('`auth:refresh {token}` swaps the token for all of that user’s socket
     ['a number', () => 42, { code: 'INVALID_DATA', details: { field: 'token' } }],
   ])('The new token must be of the same user: one that is %s changes nothing', async (_, token, error) => {
     const one = await connected(server.url, '/', { token: server.token(amal), extraHeaders: from() });
-    expect(await one.ask('auth:refresh', { token: token() })).toMatchObject({ status: 'error', error: { ...error, event: 'auth:refresh' } });
+    expect(await one.ask('auth:refresh', { token: token() })).toMatchObject({
+      status: 'error',
+      error: { ...error, event: 'auth:refresh' },
+    });
     expect(await one.next('error')).toMatchObject({ ...error, event: 'auth:refresh' });
     // Still there, still the same user.
     expect(await one.ask('sync', { cursors: { [`user:${amal}`]: 0 } })).not.toHaveProperty(['streams', `user:${amal}`, 'error']);

@@ -41,9 +41,20 @@ export interface Chat {
 /** A chat on a server. */
 export async function makeChat(server: TestServer): Promise<Chat> {
   const [amal, bashir] = await makeUsers(server, 'amal', 'bashir');
-  const { body } = await server.api('POST', '/api/v2/chats', { key: true, onBehalfOf: amal, body: { type: 'direct', member_ids: [bashir] } });
+  const { body } = await server.api('POST', '/api/v2/chats', {
+    key: true,
+    onBehalfOf: amal,
+    body: { type: 'direct', member_ids: [bashir] },
+  });
   const chat_id = body.id as string;
-  return { server, amal, bashir, chat_id, path: `/api/v2/chats/${chat_id}/messages`, text: (content) => ({ chat_id, type: 'text', content }) };
+  return {
+    server,
+    amal,
+    bashir,
+    chat_id,
+    path: `/api/v2/chats/${chat_id}/messages`,
+    text: (content) => ({ chat_id, type: 'text', content }),
+  };
 }
 
 /** A chat on a server of the current test's own. */

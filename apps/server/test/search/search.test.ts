@@ -151,6 +151,7 @@ for (const engine of ENGINES) {
       const [first, second] = [await newChat(ann), await newChat(ann)];
       await say(ann, first, 'apples here');
       await say(ann, second, 'apples there');
+      expect(await find(ann, 'apples')).toEqual(['apples there', 'apples here']);
       expect(await find(ann, 'apples', { chatId: second })).toEqual(['apples there']);
       await expect(find(bob, 'apples', { chatId: second })).rejects.toMatchObject({ code: 'FORBIDDEN' });
       await expect(find(bob, 'apples', { chatId: 'none' })).rejects.toMatchObject({ code: 'CHAT_NOT_FOUND' });

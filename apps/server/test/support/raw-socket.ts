@@ -60,7 +60,7 @@ export class RawSocket extends Recorder {
   frames(): WireFrame[] {
     const bytes = Buffer.concat(this.#wire);
     const frames: WireFrame[] = [];
-    for (let at = 0; at + 2 <= bytes.length; ) {
+    for (let at = 0; at + 2 <= bytes.length;) {
       const short = bytes[at + 1]! & 0x7f;
       const head = short < 126 ? 2 : short === 126 ? 4 : 10;
       const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));

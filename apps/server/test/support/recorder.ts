@@ -46,14 +46,14 @@ export class Recorder {
     return this.until(() => (this.of(event).length >= count ? this.of(event) : undefined), `${count} × ${event}`);
   }
 
-  /** Resolves with what `find` finds. @throws after 10 s */
-  until<T>(find: () => T | undefined, what = String(find)): Promise<T> {
+  /** Resolves with what `find` finds. @throws after 10 s, or `patienceMs` */
+  until<T>(find: () => T | undefined, what = String(find), patienceMs = PATIENCE_MS): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
         const seen = this.all.map(({ event, data }) => `${event} ${JSON.stringify(data)}`.slice(0, 300)).join('\n  ');
         reject(new Error(`waited for ${what}; received:\n  ${seen || 'nothing'}`));
-      }, PATIENCE_MS);
+      }, patienceMs);
       const waiter: Waiter = {
         check: () => {
           const found = find();

@@ -156,7 +156,8 @@ export async function startServer(overrides: Environment = {}): Promise<TestServ
     ...apiOf(url),
     settings,
     app,
-    logs: () => lines.map((line) => JSON.parse(line) as LogLine),
+    // The event log writes a turn's lines at once.
+    logs: () => lines.flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line) as LogLine),
     async stop() {
       await close();
       clean();

@@ -33,6 +33,13 @@ export interface UnstoredDelivery {
   delivered: SeqRanges;
 }
 
+/** A chat that is being read, and what the log said of it meanwhile. */
+interface Loading {
+  version: number;
+  lastSeq: number;
+  readonly chat: Promise<KnownChat | undefined>;
+}
+
 /** By chat and user. */
 type Unstored = Map<string, Map<string, SeqRanges>>;
 
@@ -50,7 +57,7 @@ const KEPT_MEMBERSHIPS = 1_000_000;
 export class ChatDirectory {
   readonly #storage: Storage;
   readonly #chats = new Map<string, KnownChat>();
-  readonly #loading = new Map<string, Promise<KnownChat | undefined>>();
+  readonly #loading = new Map<string, Loading>();
   /** What memory knows better than the database until it is stored: a chat that is loaded again must not forget it. */
   #unstored: Unstored = new Map();
   /** What is being stored. */
@@ -67,7 +74,9 @@ export class ChatDirectory {
       // A load that began before this entry may have read what was before it.
       if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(id);
       const chat = this.#chats.get(id);
-      if (!chat) return;
+      if (!chat || entry.version <= chat.version) return;
+      // What this node did not hear of may have changed the members.
+      if (entry.version > chat.version + 1) return this.forget(id);
       chat.version = entry.version;
       if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
     });
@@ -121,25 +130,17 @@ export class ChatDirectory {
   }
 
   #load(chatId: string): Promise<KnownChat | undefined> {
-    let loading = this.#loading.get(chatId);
-    if (!loading) {
-      loading = this.#read(chatId).then(
-        (chat) => {
-          // Where it was dropped meanwhile, what was read may be old: it serves those who waited, whose writes are checked, and nobody else.
-          if (this.#loading.get(chatId) === loading) {
-            this.#loading.delete(chatId);
-            if (chat) this.#keep(chat);
-          }
-          return chat;
-        },
-        (error: unknown) => {
-          this.#loading.delete(chatId);
-          throw error;
-        },
-      );
-      this.#loading.set(chatId, loading);
-    }
-    return loading;
+    const underWay = this.#loading.get(chatId);
+    if (underWay) return underWay.chat;
+    const loading: Loading = { version: 0, lastSeq: 0, chat: this.#read(chatId) };
+    this.#loading.set(chatId, loading);
+    const done = () => this.#loading.get(chatId) === loading && this.#loading.delete(chatId);
+    loading.chat.then(
+      // Where it was dropped meanwhile, what was read may be old: it serves those who waited, whose writes are checked, and nobody else.
+      (chat) => done() && chat && this.#keep(chat, loading),
+      done,
+    );
+    return loading.chat;
   }
 
   async #read(chatId: string): Promise<KnownChat | undefined> {
@@ -165,7 +166,9 @@ export class ChatDirectory {
     });
   }
 
-  #keep(chat: KnownChat): void {
+  #keep(chat: KnownChat, loading: Loading): void {
+    chat.version = Math.max(chat.version, loading.version);
+    chat.lastSeq = Math.max(chat.lastSeq, loading.lastSeq);
     for (const unstored of [this.#storing, this.#unstored]) {
       for (const [userId, delivered] of unstored.get(chat.id) ?? []) {
         const member = chat.members.get(userId);

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { v2 } from '@majlis/contract';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { LogEntry } from '../../log/log-entry.ts';
 import { StreamLog } from '../../log/stream-log.ts';
 import { Publisher, type Audience, type Interest, type StreamKind } from '../../realtime/publisher.ts';
@@ -8,7 +7,6 @@ import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { isUnavailable } from '../../storage/unavailable.ts';
 import { SyncService } from '../sync/sync.service.ts';
 import { chatStream } from './chat-id.ts';
 import { ChatDirectory } from './chat-directory.ts';
@@ -26,8 +24,6 @@ import { isoTime } from '../../iso-time.ts';
 import { toV2Message } from './v2-shapes.ts';
 
 const { serverEvents } = v2;
-
-const RETRY_MS = 250;
 
 /** Which sockets want a chat's events: contract §4. */
 export function chatInterest(session: Session, stream: string): Interest {
@@ -95,16 +91,8 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     return this.directory.known(id)?.members;
   }
 
-  // While the store is away events wait for it to come back.
   async load(id: string): Promise<void> {
-    for (;;) {
-      try {
-        return void (await this.directory.get(id));
-      } catch (error) {
-        if (!isUnavailable(error)) throw error;
-        await delay(RETRY_MS);
-      }
-    }
+    await this.directory.get(id);
   }
 
   interest = chatInterest;

@@ -28,9 +28,10 @@ export class MessagesController {
     const edge: { after?: number | undefined; before?: number | undefined } = cursors.decode(query.cursor) ?? {};
     const afterSeq = edge.after ?? query.after_seq;
     const beforeSeq = edge.before ?? query.before_seq;
-    const views = await this.messages.history(caller.userId, params.id, { afterSeq, beforeSeq, limit: query.limit });
-    const data = views.map(({ message, status }) => toV2Message(message, status));
-    return { data, next_cursor: nextCursor(data, afterSeq !== undefined, query.limit) };
+    const { messages, hasMore } = await this.messages.history(caller.userId, params.id, { afterSeq, beforeSeq, limit: query.limit });
+    const data = messages.map(({ message, status }) => toV2Message(message, status));
+    const next = afterSeq === undefined ? { before: data[0]?.seq } : { after: data.at(-1)?.seq };
+    return { data, next_cursor: cursors.encode(hasMore ? next : undefined) };
   }
 
   @Endpoint(messageRoutes.send)
@@ -58,10 +59,4 @@ export class MessagesController {
     const readAt = await this.reading.read({ userId: caller.userId, sessionId: null }, params.id, body.message_id);
     return { read_at: isoTime(readAt), unread_count: await this.reading.unread(caller.userId, params.id) };
   }
-}
-
-function nextCursor(page: readonly v2.Message[], forwards: boolean, limit: number): string | null {
-  const edge = forwards ? page.at(-1) : page[0];
-  if (!edge || page.length < limit || (!forwards && edge.seq === 1)) return null;
-  return cursors.encode(forwards ? { after: edge.seq } : { before: edge.seq });
 }

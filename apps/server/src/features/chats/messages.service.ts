@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { isUuid, v2 } from '@majlis/contract';
+import { isUuid, LIMITS, v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
 import { insertEntry, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
@@ -27,11 +27,22 @@ export interface MessageView {
   status: MessageStatus;
 }
 
-/** Messages of a chat that follow a seq. */
+/** A page of a chat's messages, ascending. */
 export interface MessagePage {
   messages: MessageView[];
-  lastSeq: number;
   hasMore: boolean;
+}
+
+/** Messages of a chat that follow a seq. */
+export interface CatchUpPage extends MessagePage {
+  /** Of the last message here, from which to ask again; the chat's own where nothing follows. */
+  lastSeq: number;
+}
+
+/** How much may still be put into an answer. */
+export interface Room {
+  messages: number;
+  bytes: number;
 }
 
 /** What is said in chats: sending, editing, deleting, reacting, and reading it back. */
@@ -133,21 +144,36 @@ export class MessagesService {
   }
 
   /** A page of a chat's history, ascending. What is fetched counts as delivered. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
-  async history(userId: string, chatId: string, range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number }): Promise<MessageView[]> {
+  async history(userId: string, chatId: string, range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number }): Promise<MessagePage> {
     const chat = await this.#chats.ofMember(userId, chatId);
-    const messages = await this.#page(this.#storage.db, chat, userId, range);
+    const messages = await this.#page(this.#storage.db, chat, userId, { ...range, limit: range.limit + 1 });
+    const hasMore = messages.length > range.limit;
+    // The one that tells whether there is more lies at the far end.
+    if (hasMore) messages.splice(range.afterSeq === undefined ? 0 : -1, 1);
     this.#delivered(chat, userId, messages);
-    return messages;
+    return { messages, hasMore };
   }
 
-  /** The messages of a chat after a seq, with its last seq from the same snapshot. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
-  async after(userId: string, chatId: string, afterSeq: number, limit: number): Promise<MessagePage> {
+  /**
+   * The messages of a chat after a seq, as many as there is room for.
+   * @param room what it takes is subtracted; the first message that is asked for is given however large it is
+   * @throws Failure CHAT_NOT_FOUND, FORBIDDEN
+   */
+  async after(userId: string, chatId: string, afterSeq: number, room: Room): Promise<CatchUpPage> {
     const chat = await this.#chats.ofMember(userId, chatId);
-    const messages = await this.#page(this.#storage.db, chat, userId, { afterSeq, limit: limit + 1 });
-    const hasMore = messages.length > limit;
-    if (hasMore) messages.pop();
+    const found = await this.#page(this.#storage.db, chat, userId, { afterSeq, limit: room.messages + 1 });
+    const messages: MessageView[] = [];
+    for (const view of found.slice(0, room.messages)) {
+      const bytes = Buffer.byteLength(JSON.stringify(view.message));
+      if (bytes > room.bytes && room.messages < LIMITS.syncEvents) break;
+      messages.push(view);
+      room.messages--;
+      room.bytes -= bytes;
+    }
     this.#delivered(chat, userId, messages);
-    return { messages, lastSeq: Math.max(chat.lastSeq, messages.at(-1)?.message.seq ?? 0), hasMore };
+    const last = messages.at(-1)?.message.seq;
+    const hasMore = messages.length < found.length;
+    return { messages, lastSeq: last ?? (hasMore ? afterSeq : chat.lastSeq), hasMore };
   }
 
   /** Messages by id as `userId` is shown them, in the order of `ids`; the caller has checked that they may be seen. */

@@ -86,11 +86,10 @@ export class V2ChatsGateway {
     const asked = Object.entries(chats);
     if (asked.length > LIMITS.syncStreams) throw invalid('chats', `must name at most ${LIMITS.syncStreams} chats`);
     const answer: Record<string, { messages: v2.Message[]; last_seq: number; has_more: boolean } | { error: v2.ErrorBody }> = {};
-    let room: number = LIMITS.syncEvents;
+    const room = { messages: LIMITS.syncEvents, bytes: LIMITS.syncBytes };
     for (const [chatId, lastSeq] of asked) {
       try {
         const page = await this.messages.after(session.userId, chatId, lastSeq, room);
-        room -= page.messages.length;
         const messages = page.messages.map(({ message, status }) => toV2Message(message, status));
         answer[chatId] = { messages, last_seq: page.lastSeq, has_more: page.hasMore };
       } catch (error) {

@@ -96,7 +96,10 @@ export class SearchIndexer {
         if (this.#hinted.size > 0) {
           const step = await this.#indexHinted();
           // Where another node is at it, there is no hurry.
-          await pause(step ? Math.max(1, (step.messages / MESSAGES_A_SECOND[this.#queue.busy ? 'busy' : 'quiet']) * 1_000) : GATHER_MS, signal);
+          await pause(
+            step ? Math.max(1, (step.messages / MESSAGES_A_SECOND[this.#queue.busy ? 'busy' : 'quiet']) * 1_000) : GATHER_MS,
+            signal,
+          );
         } else if (this.#sweepAfter === null) {
           await this.#hinting();
           await pause(GATHER_MS, signal);

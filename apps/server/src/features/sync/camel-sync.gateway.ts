@@ -17,22 +17,13 @@ export class CamelSyncGateway {
   @On(camelClientEvents.sync)
   async sync(session: Session, { cursors }: PayloadOf<typeof camelClientEvents.sync>) {
     const streams: Record<string, SyncPage | { error: ReturnType<typeof errorBody> }> = {};
-    for (const [name, answer] of await this.syncing.sync(session.userId, cursors, (prefix) => session.carries(prefix))) {
-      if (answer instanceof Failure) {
-        streams[name] = { error: errorBody(answer, session.locale, 'sync') };
-        continue;
-      }
-      const events = answer.entries.flatMap((entry) => {
-        const wire = this.publisher.projectFor(session, entry);
-        return wire ? [{ version: entry.version, event: wire.event, data: wire.data }] : [];
-      });
-      streams[name] = {
-        events,
-        version: answer.version,
-        hasMore: answer.hasMore,
-        reset: answer.reset,
-        receipts: camelReceipts(answer.receipts),
-      };
+    const answers = await this.syncing.sync(session.userId, cursors, {
+      carries: (prefix) => session.carries(prefix),
+      project: (entry) => this.publisher.projectFor(session, entry),
+    });
+    for (const [name, answer] of answers) {
+      if (answer instanceof Failure) streams[name] = { error: errorBody(answer, session.locale, camelClientEvents.sync.name) };
+      else streams[name] = { ...answer, receipts: camelReceipts(answer.receipts) };
     }
     return { streams };
   }

@@ -19,16 +19,13 @@ export class V2SyncGateway {
   @On(clientEvents.sync)
   async sync(session: Session, { cursors }: PayloadOf<typeof clientEvents.sync>) {
     const streams: Record<string, v2.StreamPage | { error: v2.ErrorBody }> = {};
-    for (const [name, answer] of await this.syncing.sync(session.userId, cursors, (prefix) => session.carries(prefix))) {
-      if (answer instanceof Failure) {
-        streams[name] = { error: errorBody(answer, session.locale, 'sync') };
-        continue;
-      }
-      const events = answer.entries.flatMap((entry) => {
-        const wire = this.publisher.projectFor(session, entry);
-        return wire ? [{ version: entry.version, event: wire.event, data: wire.data }] : [];
-      });
-      streams[name] = { events, version: answer.version, has_more: answer.hasMore, reset: answer.reset, receipts: answer.receipts };
+    const answers = await this.syncing.sync(session.userId, cursors, {
+      carries: (prefix) => session.carries(prefix),
+      project: (entry) => this.publisher.projectFor(session, entry),
+    });
+    for (const [name, answer] of answers) {
+      if (answer instanceof Failure) streams[name] = { error: errorBody(answer, session.locale, clientEvents.sync.name) };
+      else streams[name] = { events: answer.events, version: answer.version, has_more: answer.hasMore, reset: answer.reset, receipts: answer.receipts };
     }
     return { streams };
   }

@@ -1,7 +1,7 @@
 /** The full-text index of the messages, and how far it has come in each chat. Frozen: later changes are later files. */
 import { SqliteAdapter, sql, type Kysely } from 'kysely';
 
-// `words` holds the chat (`-<id>`, which no word can be) and the folded words, so one posting list restricts a search to a chat.
+// `words` holds the folded words and the chat (`-<id>`, which no word can be), so that one list of the index has all messages of a chat.
 const SQLITE = [
   // The id begins with the time, so the newest rows come first without sorting.
   'create table message_search (id integer primary key, chat_id text not null, seq integer not null, words text not null, unique (chat_id, seq))',

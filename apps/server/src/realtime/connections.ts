@@ -24,7 +24,7 @@ import { RateLimiter } from './rate-limiter.ts';
 import { RefusalDelays } from './refusal-delays.ts';
 import { identityOf, type Connection, type Identity, type Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, silenceErrors, type EngineConnection } from './socket-io-internals.ts';
+import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, type EngineConnection } from './socket-io-internals.ts';
 import { BatchedSession, SocketIoSession } from './socket-io-session.ts';
 import { whileStoreAway } from './while-store-away.ts';
 
@@ -89,7 +89,6 @@ export class Connections implements OnModuleDestroy {
   connected(socket: Socket): void {
     const admission = this.#admissions.get(socket)!;
     this.#admissions.delete(socket);
-    silenceErrors(socket);
     const connection = this.#connection(socket);
     if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
     const { identity, device, reason, locale } = admission;

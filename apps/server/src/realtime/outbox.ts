@@ -16,12 +16,18 @@ export interface Wire {
   cut(): void;
 }
 
+// Nothing to a person, and a busy room's system calls, by far the most that a delivery costs, are halved.
+const COMPANY_MS = 10;
+
 /** Writes all outboxes that got something in this turn of the event loop, once, after its poll phase. */
 export class TurnWriter {
   readonly #maxBufferedBytes: number;
   readonly #onCutOff: () => void;
-  #dirty: Outbox[] = [];
+  #soon: Outbox[] = [];
+  /** Outboxes that hold only what may wait for company. */
+  #later: Outbox[] = [];
   #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param maxBufferedBytes a peer for which more than this waits is cut off; it catches up with `sync` when it is back
@@ -37,21 +43,32 @@ export class TurnWriter {
     return new Outbox(wire, this);
   }
 
-  /** Called by an outbox when it gets its first packet of a turn. */
-  add(outbox: Outbox): void {
-    this.#dirty.push(outbox);
+  /** Called by an outbox that is to be written at the end of this turn. */
+  soon(outbox: Outbox): void {
+    this.#soon.push(outbox);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.flush());
+    setImmediate(() => {
+      this.#scheduled = false;
+      const outboxes = this.#soon;
+      this.#soon = [];
+      this.#write(outboxes);
+    });
   }
 
-  /** Writes everything now. */
-  flush(): void {
-    this.#scheduled = false;
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    turn++;
-    for (const outbox of dirty) {
+  /** Called by an outbox that may wait for company. */
+  later(outbox: Outbox): void {
+    this.#later.push(outbox);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const outboxes = this.#later;
+      this.#later = [];
+      this.#write(outboxes);
+    }, COMPANY_MS);
+  }
+
+  #write(outboxes: readonly Outbox[]): void {
+    for (const outbox of outboxes) {
       outbox.flush();
       if (outbox.wire.waitingBytes() <= this.#maxBufferedBytes) continue;
       this.#onCutOff();
@@ -60,39 +77,42 @@ export class TurnWriter {
   }
 }
 
-// Numbers the flushes, so that packets of one turn can be told from those of the next.
-let turn = 0;
-
-/** The number of the current turn: shared packets of an earlier one have been written. */
-export function currentTurn(): number {
-  return turn;
-}
-
 type Chunk = string | SharedPackets;
 
-/** What waits to be written to one connection in this turn, in order. */
+/** What waits to be written to one connection, in order. */
 export class Outbox {
   readonly wire: Wire;
   readonly #writer: TurnWriter;
   #chunks: Chunk[] = [];
+  #due: 'never' | 'later' | 'soon' = 'never';
 
   constructor(wire: Wire, writer: TurnWriter) {
     this.wire = wire;
     this.#writer = writer;
   }
 
-  /** Adds a packet, or packets shared with other connections. */
+  /** Adds a packet, or packets shared with other connections; with everything before it, it is written at the end of this turn. */
   push(chunk: Chunk): void {
-    if (this.#chunks.push(chunk) === 1) this.#writer.add(this);
+    this.#chunks.push(chunk);
+    if (this.#due === 'soon') return;
+    this.#due = 'soon';
+    this.#writer.soon(this);
+  }
+
+  /** Adds packets that may wait a few milliseconds for more. They keep their place: whatever is pushed after them goes after them. */
+  pushPatiently(chunk: SharedPackets): void {
+    this.#chunks.push(chunk);
+    if (this.#due !== 'never') return;
+    this.#due = 'later';
+    this.#writer.later(this);
   }
 
   /** Writes what waits: straight to the network where that keeps the order, else through the library above. */
   flush(): void {
+    this.#due = 'never';
     const chunks = this.#chunks;
     if (chunks.length === 0) return;
     this.#chunks = [];
-    // What is shared is encoded now, here and for everybody: whatever follows in this turn of the event loop begins anew.
-    turn++;
     const socket = this.wire.direct();
     if (!socket) return this.#writeThroughLibrary(chunks);
     const compressed = this.wire.compresses();
@@ -104,7 +124,7 @@ export class Outbox {
   #writeThroughLibrary(chunks: Chunk[]): void {
     for (const chunk of chunks) {
       if (typeof chunk === 'string') this.wire.write(chunk);
-      else for (const packet of chunk.packets) this.wire.write(packet);
+      else for (const packet of chunk.packets()) this.wire.write(packet);
     }
   }
 }

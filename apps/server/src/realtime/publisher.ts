@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { streamKind, type LogEntry } from '../log/log-entry.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
-import { currentTurn } from './outbox.ts';
 import type { Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SharedPackets } from './shared-packets.ts';
@@ -39,12 +38,16 @@ export interface StreamKind {
   published?(entry: LogEntry, audience: Audience): void;
 }
 
-/** Sockets of one namespace that get a stream in the same dialect, or view of it: the very same bytes, unless they gather them in batches of their own. */
+// A room in which more than one thing happens within this time is busy: what it says may wait for company, where it has many sockets.
+const BUSY_WITHIN_MS = 10;
+const BUSY_FROM_SOCKETS = 50;
+
+/** Sockets of one namespace that get a stream in one dialect, or view of it: the very same bytes, unless they gather them in batches of their own. */
 class Group {
   readonly dialect: string;
   readonly sessions: [Session, ...Session[]];
   #open: SharedPackets | undefined;
-  #turn = -1;
+  #pushedAt = 0;
 
   constructor(first: Session, dialect: string) {
     this.dialect = dialect;
@@ -61,14 +64,17 @@ class Group {
       for (const session of this.sessions) session.queue(packet);
       return;
     }
-    if (this.#open && this.#turn === currentTurn()) {
-      this.#open.packets.push(packet);
-      return;
+    const now = performance.now();
+    const busy = now - this.#pushedAt < BUSY_WITHIN_MS && this.sessions.length >= BUSY_FROM_SOCKETS;
+    this.#pushedAt = now;
+    if (this.#open?.add(packet)) return;
+    const shared = new SharedPackets();
+    shared.add(packet);
+    this.#open = shared;
+    for (const { connection } of this.sessions) {
+      if (busy) connection.outbox.pushPatiently(shared);
+      else connection.outbox.push(shared);
     }
-    this.#open = new SharedPackets();
-    this.#open.packets.push(packet);
-    this.#turn = currentTurn();
-    for (const session of this.sessions) session.connection.outbox.push(this.#open);
   }
 }
 

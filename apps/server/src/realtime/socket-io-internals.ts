@@ -69,13 +69,6 @@ export function interceptEvents(socket: Socket, receive: (packet: InboundPacket)
   (socket as unknown as { onevent: (packet: InboundPacket) => void }).onevent = receive;
 }
 
-/** Keeps Socket.IO from writing to stderr about each malformed packet of a client; it ends the connection all the same. */
-export function silenceErrors(socket: Socket): void {
-  socket.on('error', ignore);
-}
-
-const ignore = (): void => undefined;
-
 /** An Engine.IO connection as an outbox writes to it. */
 export class EngineWire implements Wire {
   readonly #connection: EngineConnection;

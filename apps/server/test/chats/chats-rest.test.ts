@@ -191,13 +191,7 @@ onServers('REST', (server) => {
       const [anna, boris, clara] = await makeUsers(server(), 'Anna', 'Boris', 'Clara');
       const annas = await v2Client(server(), anna);
       const statements = countStatements(server());
-      const cost = async () => {
-        const path = '/api/v2/chats?limit=200';
-        ok(await server().api('GET', path, { as: anna }));
-        statements();
-        ok(await server().api('GET', path, { as: anna }));
-        return statements();
-      };
+      const cost = (path: string) => statements(async () => ok(await server().api('GET', path, { as: anna })));
       const fill = async (count: number) => {
         for (let i = 0; i < count; i++) {
           const { id } = await makeGroup(server(), anna, boris, clara);
@@ -206,16 +200,14 @@ onServers('REST', (server) => {
         }
       };
       await fill(2);
-      const ofTwo = await cost();
+      const ofTwo = await cost('/api/v2/chats?limit=200');
       await fill(20);
-      expect(await cost()).toBe(ofTwo);
-      expect(ofTwo).toBeLessThanOrEqual(6);
+      expect(await cost('/api/v2/chats?limit=200')).toBe(ofTwo);
+      expect(ofTwo).toBeLessThanOrEqual(4);
       const [chat] = ok(await server().api('GET', '/api/v2/chats?limit=1', { as: anna })).data;
       for (let i = 0; i < 20; i++) await say(annas, chat.id, 'x');
       for (const path of [`/api/v2/chats/${chat.id}`, `/api/v2/chats/${chat.id}/messages`, `/api/v2/chats/${chat.id}/members`]) {
-        statements();
-        ok(await server().api('GET', path, { as: anna }));
-        expect(statements(), path).toBeLessThanOrEqual(6);
+        expect(await cost(path), path).toBeLessThanOrEqual(4);
       }
     });
 
@@ -248,7 +240,7 @@ onServers('REST', (server) => {
       const added = await add({ as: anna }, clara, boris, clara);
       expect([added.status, added.body.member_count, added.body.version]).toEqual([201, 3, 1]);
       // Those who are in stay, and nothing changed.
-      expect((await add({ as: anna }, clara, boris)).body).toMatchObject({ member_count: 3, version: 1 });
+      expect(await add({ as: anna }, clara, boris)).toMatchObject({ status: 200, body: { member_count: 3, version: 1 } });
       expect((await add({ as: anna })).body).toMatchObject({ code: 'INVALID_DATA', details: { field: 'user_ids' } });
       expect((await remove({ as: boris }, clara)).status).toBe(403);
       expect((await remove({ as: anna }, dora)).body).toMatchObject({ code: 'NOT_FOUND', details: { field: 'user_id' } });

@@ -52,7 +52,7 @@ describe('Looked for in this order: `handshake.auth.token`, the `Authorization: 
     expect(await whoIs({ token: server.token(amal) }, { authorization: `Bearer ${server.token(bashir)}` })).toBe(amal);
   });
 
-  test.each([42, true, {}, ['token'], { token: 'nested' }])(
+  test.each([42, true, {}, [['token']], { token: 'nested' }])(
     'anything but a string is a bad token, whatever the header says: %j',
     async (token) => {
       expect(await refused({ token }, { authorization: `Bearer ${server.token(amal)}` })).toMatchObject(REFUSAL);

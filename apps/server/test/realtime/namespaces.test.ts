@@ -122,9 +122,12 @@ describe('one connection, several namespaces', () => {
     const raw = await rawConnected(server.url, { token: server.token(chat.amal, { exp }) });
     raw.send(`40${NAMESPACE},`);
     await raw.count('connected', 2);
-    const stale = await rawConnected(server.url, { token: server.token(chat.amal, { exp }) });
-    await raw.ask('auth:refresh', { token: server.token(chat.amal) });
-    await stale.next('packet', (packet) => packet === '41');
+    const mixed = await rawConnected(server.url, { token: server.token(chat.amal, { exp }) });
+    mixed.send(`40${NAMESPACE},${JSON.stringify({ token: server.token(chat.bashir, { exp }) })}`);
+    await mixed.count('connected', 2);
+    for (const one of [raw, mixed]) await one.ask('auth:refresh', { token: server.token(chat.amal) });
+    await mixed.next('packet', (packet) => packet.startsWith(`41${NAMESPACE}`));
+    expect(await mixed.ask('ping')).toEqual([{ status: 'ok' }]);
     expect(await raw.ask('ping')).toEqual([{ status: 'ok' }]);
     expect(raw.of('packet').filter((packet: string) => packet.startsWith('41'))).toEqual([]);
     raw.send(`42${NAMESPACE},7["nonsense"]`);

@@ -310,6 +310,35 @@ onServers('streams', (server) => {
       const { data } = ok(await server().api('GET', `/api/v2/chats/${chat.id}/messages`, { as: boris }));
       expect(data.map(({ content }: v2.Message) => content)).toEqual(['', 'later']);
     });
+
+    test('a message from before what is kept may be changed: what is kept stays whole', async () => {
+      const [anna, boris] = await makeUsers(server(), 'Anna', 'Boris');
+      const [annas, boriss] = await v2Clients(server(), anna, boris);
+      const chat = await makeGroup(server(), anna, boris);
+      const stream = `chat:${chat.id}`;
+      const old = [await say(annas, chat.id, 'edited'), await say(annas, chat.id, 'deleted'), await say(annas, chat.id, 'both')];
+      const of = (i: number) => ({ chat_id: chat.id, message_id: old[i]!.message_id });
+      ok(await server().api('PATCH', `/api/v2/chats/${chat.id}`, { as: anna, body: { title: 'x' } }));
+      await forget(8);
+      await say(annas, chat.id, 'one');
+      await say(annas, chat.id, 'two');
+      await annas.ask('chat:message:edit', { ...of(0), content: 'edited!' });
+      await annas.ask('chat:message:edit', { ...of(2), content: 'both!' });
+      await say(annas, chat.id, 'three');
+      await annas.ask('chat:message:delete', of(1));
+      await annas.ask('chat:message:delete', of(2));
+      await caughtUp(boriss);
+      const lived = heard(boriss, stream);
+      expect(lived.map(({ version }) => version)).toEqual(upTo(1, 11));
+      for (const from of upTo(4, 11)) {
+        const { events } = await catchUp(boriss, stream, from);
+        expect(events.map(({ version, event }) => [version, event])).toEqual(
+          lived.slice(from).map(({ version, event }) => [version, event]),
+        );
+      }
+      for (const from of upTo(0, 3))
+        expect((await boriss.ask('sync', { cursors: { [stream]: from } })).streams[stream]).toMatchObject({ reset: true });
+    });
   });
 
   describe('reading and listening', () => {

@@ -60,8 +60,10 @@ export class ChatsController {
   }
 
   @Endpoint(chatRoutes.addMembers)
-  async addMembers(@Caller() caller: UserCaller, @Input() { params, body }: InputOf<typeof chatRoutes.addMembers>) {
-    return present(await this.chats.addMembers(caller, params.id, body.user_ids));
+  async addMembers(@Caller() caller: UserCaller, @Input() { params, body }: InputOf<typeof chatRoutes.addMembers>, @Res({ passthrough: true }) reply: FastifyReply) {
+    const { view, added } = await this.chats.addMembers(caller, params.id, body.user_ids);
+    if (!added) reply.status(200);
+    return present(view);
   }
 
   @Endpoint(chatRoutes.removeMember)

@@ -123,38 +123,53 @@ export function readChats(
   userId: string,
   filter: { chatIds?: readonly string[]; before?: { activeAt: number; id: string } | undefined; limit: number },
 ): Promise<(ChatRow & { active_at: number })[]> {
-  const rows = db
+  const places = db
     .selectFrom('chat_members as m')
     .innerJoin('chats as c', 'c.id', 'm.chat_id')
-    .leftJoin('streams as s', (join) => join.on('s.id', '=', sql<string>`'chat:' || c.id`))
-    .selectAll('c')
     .select((eb) => [
+      'm.chat_id',
+      'm.user_id',
       'm.read_seq',
       'm.muted_until',
-      eb.fn.coalesce('s.version', sql<number>`0`).as('version'),
-      eb.fn.coalesce('s.seq', sql<number>`0`).as('last_seq'),
       eb.fn
         .coalesce(
-          eb.selectFrom('messages as l').select('l.created_at').whereRef('l.chat_id', '=', 'c.id').orderBy('l.seq', 'desc').limit(1),
+          eb.selectFrom('messages as l').select('l.created_at').whereRef('l.chat_id', '=', 'm.chat_id').orderBy('l.seq', 'desc').limit(1),
           'c.created_at',
         )
         .as('active_at'),
-      eb
-        .selectFrom('messages as o')
-        .select((own) => own.fn.countAll<number>().as('n'))
-        .whereRef('o.sender_id', '=', 'm.user_id')
-        .whereRef('o.chat_id', '=', 'm.chat_id')
-        .whereRef('o.seq', '>', 'm.read_seq')
-        .as('own_after_read'),
     ])
     .where('m.user_id', '=', userId)
     .$if(filter.chatIds !== undefined, (qb) => qb.where('c.id', 'in', filter.chatIds!));
-  let query = db.selectFrom(rows.as('r')).selectAll();
+  let page = db.selectFrom(places.as('p')).selectAll().orderBy('active_at', 'desc').orderBy('chat_id', 'desc').limit(filter.limit);
   const { before } = filter;
   if (before) {
-    query = query.where((eb) => eb.or([eb('active_at', '<', before.activeAt), eb.and([eb('active_at', '=', before.activeAt), eb('id', '<', before.id)])]));
+    page = page.where((eb) =>
+      eb.or([eb('active_at', '<', before.activeAt), eb.and([eb('active_at', '=', before.activeAt), eb('chat_id', '<', before.id)])]),
+    );
   }
-  return query.orderBy('active_at', 'desc').orderBy('id', 'desc').limit(filter.limit).execute() as Promise<(ChatRow & { active_at: number })[]>;
+  // What only the page needs is asked of the page only.
+  return db
+    .selectFrom(page.as('p'))
+    .innerJoin('chats as c', 'c.id', 'p.chat_id')
+    .leftJoin('streams as s', (join) => join.on('s.id', '=', sql<string>`'chat:' || p.chat_id`))
+    .selectAll('c')
+    .select((eb) => [
+      'p.read_seq',
+      'p.muted_until',
+      'p.active_at',
+      eb.fn.coalesce('s.version', sql<number>`0`).as('version'),
+      eb.fn.coalesce('s.seq', sql<number>`0`).as('last_seq'),
+      eb
+        .selectFrom('messages as o')
+        .select((own) => own.fn.countAll<number>().as('n'))
+        .whereRef('o.sender_id', '=', 'p.user_id')
+        .whereRef('o.chat_id', '=', 'p.chat_id')
+        .whereRef('o.seq', '>', 'p.read_seq')
+        .as('own_after_read'),
+    ])
+    .orderBy('p.active_at', 'desc')
+    .orderBy('p.chat_id', 'desc')
+    .execute() as Promise<(ChatRow & { active_at: number })[]>;
 }
 
 /** How many messages of others each of `userIds` has not read, up to `upToSeq` where it is given. */

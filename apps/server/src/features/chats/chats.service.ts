@@ -117,21 +117,22 @@ export class ChatsService {
   }
 
   /** Adds members to a group: its creator and administrators. Those who are in stay. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND, INVALID_DATA */
-  async addMembers(actor: Actor, chatId: string, userIds: readonly string[]): Promise<ChatView> {
+  async addMembers(actor: Actor, chatId: string, userIds: readonly string[]): Promise<{ view: ChatView; added: boolean }> {
     const chat = await this.#manageable(actor, chatId);
     await this.#requireUsers(userIds, 'user_ids');
     const wanted = [...new Set(userIds)];
-    await this.#queue.run([chatStream(chatId), ...wanted.map(userStream)], async (tx) => {
+    const anyAdded = await this.#queue.run([chatStream(chatId), ...wanted.map(userStream)], async (tx) => {
       const members = new Set((await readMemberships(tx.db, chatId)).map((row) => row.user_id));
       const added = wanted.filter((userId) => !members.has(userId));
-      if (added.length === 0) return;
+      if (added.length === 0) return false;
       if (members.size + added.length > LIMITS.chatMembers) throw invalid('user_ids', `a chat has at most ${LIMITS.chatMembers} members`);
       const lastSeq = tx.stream(chatStream(chatId)).seq;
       await insertMembers(tx.db, added.map((userId) => newMember(chatId, userId, tx.now, lastSeq)));
       const { record, version } = await this.#announceChange(tx, chatId, { member_count: members.size + added.length });
       for (const userId of added) tx.append(userStream(userId), 'chat.added', { chat: record, chatVersion: version } satisfies ChatAdded);
+      return true;
     });
-    return this.get(actor, chat.id);
+    return { view: await this.get(actor, chat.id), added: anyAdded };
   }
 
   /** Removes a member of a group: its creator and administrators; anyone leaves. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */

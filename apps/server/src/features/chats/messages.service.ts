@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isUuid, LIMITS, v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { insertEntry, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { insertEntry, readCounters, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
@@ -265,9 +265,12 @@ function completeMetadata({ type, content, metadata = {} }: v2.MessageDraft): Re
 }
 
 /** The row is the log's entry of the message's creation; before an edit changes it, the log gets an entry of its own. */
-async function keepOriginal(tx: WriteTransaction, stream: string, { chat_id, seq }: MessageRow): Promise<void> {
-  const [sent] = await messagesAsSent(tx.db, chat_id, seq - 1, 1);
-  await insertEntry(tx.db, creationEntry(stream, sent!), seq);
+async function keepOriginal(tx: WriteTransaction, stream: string, row: MessageRow): Promise<void> {
+  const forgotten = (await readCounters(tx.db, [stream])).get(stream)!.forgotten;
+  // Nobody is given it any more, and a lone entry below what was forgotten would be taken for the neighbour of what follows.
+  if (row.created_version <= forgotten) return;
+  const [sent] = await messagesAsSent(tx.db, row.chat_id, row.seq - 1, 1);
+  await insertEntry(tx.db, creationEntry(stream, sent!), row.seq);
 }
 
 /** Takes a message's content out of its row and out of every log entry that carried it, and appends the deletion. */

@@ -35,7 +35,7 @@ export class OngoingTyping<Typing> {
 
   /** Ends whatever a socket was typing: it is gone. */
   disconnected(socketId: string): void {
-    for (const place of [...(this.#bySocket.get(socketId)?.keys() ?? [])]) this.#endByServer(socketId, place);
+    for (const place of this.#bySocket.get(socketId)?.keys() ?? []) this.#endByServer(socketId, place);
   }
 
   #endByServer(socketId: string, place: string): void {

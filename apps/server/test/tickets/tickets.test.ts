@@ -480,18 +480,17 @@ onServers('support tickets', (server) => {
     const [agent, ...owners] = await makeUsers(server(), 'Agent', ...Array.from({ length: 20 }, (_, i) => `owner${i}`));
     await server().createUser(agent, { role: 'employee' });
     await fill(server().app.get<Storage>(STORAGE, { strict: false }), owners, 200, 50);
-    await tickets(agent, '?limit=1');
     const statements = countStatements(server());
     const counts: number[] = [];
     for (const limit of [2, 200]) {
-      statements();
       const { data } = await tickets(agent, `?limit=${limit}`);
-      counts.push(statements());
       expect(data.length).toBe(limit);
       for (const ticket of data)
         expect(ticket).toMatchObject({ lastSeq: 50, unreadCount: 3, lastMessage: { ticketId: ticket.id, seq: 50 } });
+      counts.push(await statements(() => tickets(agent, `?limit=${limit}`)));
     }
     expect(counts[1]).toBe(counts[0]);
+    expect(counts[1]).toBeGreaterThan(0);
     expect(counts[1]).toBeLessThan(20);
   });
 });

@@ -27,9 +27,9 @@ export interface SyncedStreams {
 /** The surface that asks. */
 export interface SyncSurface {
   /** Which kinds of streams it has: of others its clients can know nothing. */
-  carries(prefix: string): boolean;
+  readonly carries: (prefix: string) => boolean;
   /** An entry as its clients get it, undefined where they do not. */
-  project(entry: LogEntry): { event: string; data: unknown } | undefined;
+  readonly project: (entry: LogEntry) => { event: string; data: unknown } | undefined;
 }
 
 /** An event as its client would have had it live. */
@@ -97,9 +97,14 @@ export class SyncService {
    * @param cursors by the client's stream names, of which `user` is the user's own
    * @throws Failure INVALID_DATA for more than 100 streams; a stream that the user may not follow is answered in its place
    */
-  async sync(userId: string, cursors: Readonly<Record<string, number>>, surface: SyncSurface): Promise<Map<string, StreamAnswer | Failure>> {
+  async sync(
+    userId: string,
+    cursors: Readonly<Record<string, number>>,
+    surface: SyncSurface,
+  ): Promise<Map<string, StreamAnswer | Failure>> {
     const asked = Object.entries(cursors);
-    if (asked.length > LIMITS.syncStreams) throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
+    if (asked.length > LIMITS.syncStreams)
+      throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
     const others = await this.#streamsOf(userId, surface);
     const followed = await this.#followAll(userId, Object.keys(cursors), surface);
     const streams = [...followed.values()].flatMap((one) => (one instanceof Failure ? [] : [one.stream]));
@@ -144,7 +149,13 @@ export class SyncService {
     return { stream: kind.alias ? await kind.alias.streamOf(userId, id) : stream, receipts };
   }
 
-  async #after(userId: string, stream: string, version: number, room: Room, { project }: SyncSurface): Promise<Omit<StreamAnswer, 'receipts'>> {
+  async #after(
+    userId: string,
+    stream: string,
+    version: number,
+    room: Room,
+    { project }: SyncSurface,
+  ): Promise<Omit<StreamAnswer, 'receipts'>> {
     const { counters, stored } = await this.#storage.snapshot(async (db) => ({
       counters: (await readCounters(db, [stream])).get(stream),
       stored: await this.#log.read(stream, version, room.events, db),
@@ -174,7 +185,8 @@ export class SyncService {
     const streams = new Map<string, string>();
     for (const kind of this.#kinds.values()) {
       if (!carries(kind.prefix)) continue;
-      for (const stream of await kind.streamsOf(userId)) streams.set(stream, kind.alias?.nameOf(stream) ?? (kind.prefix === OWN ? OWN : stream));
+      for (const stream of await kind.streamsOf(userId))
+        streams.set(stream, kind.alias?.nameOf(stream) ?? (kind.prefix === OWN ? OWN : stream));
     }
     return streams;
   }
@@ -182,7 +194,8 @@ export class SyncService {
   async #counters(streams: readonly string[]): Promise<Map<string, StreamCounters>> {
     const counters = new Map<string, StreamCounters>();
     for (let i = 0; i < streams.length; i += COUNTERS_AT_ONCE) {
-      for (const [stream, found] of await readCounters(this.#storage.db, streams.slice(i, i + COUNTERS_AT_ONCE))) counters.set(stream, found);
+      for (const [stream, found] of await readCounters(this.#storage.db, streams.slice(i, i + COUNTERS_AT_ONCE)))
+        counters.set(stream, found);
     }
     return counters;
   }

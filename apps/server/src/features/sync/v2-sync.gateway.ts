@@ -25,7 +25,14 @@ export class V2SyncGateway {
     });
     for (const [name, answer] of answers) {
       if (answer instanceof Failure) streams[name] = { error: errorBody(answer, session.locale, clientEvents.sync.name) };
-      else streams[name] = { events: answer.events, version: answer.version, has_more: answer.hasMore, reset: answer.reset, receipts: answer.receipts };
+      else
+        streams[name] = {
+          events: answer.events,
+          version: answer.version,
+          has_more: answer.hasMore,
+          reset: answer.reset,
+          receipts: answer.receipts,
+        };
     }
     return { streams };
   }

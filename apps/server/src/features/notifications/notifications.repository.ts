@@ -46,6 +46,7 @@ export async function unreadAmong(db: Database, userId: string, ids: readonly st
 
 /** How many notifications each of these users has not read; who has read all is missing. */
 export async function countUnread(db: Database, userIds: readonly string[]): Promise<Map<string, number>> {
+  if (userIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('notifications')
     .select((eb) => ['user_id', eb.fn.countAll<number>().as('count')])

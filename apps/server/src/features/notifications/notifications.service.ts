@@ -68,27 +68,45 @@ export class NotificationsService {
     const users = await this.#users.loadMany(recipients);
     const missing = recipients.find((id) => !users.has(id) || users.get(id)!.erased);
     if (missing !== undefined) throw new Failure('NOT_FOUND', { field: 'user_id', problem: `no user ${missing}` });
-    return this.#queue.run(recipients.map(userStream), async (tx) => {
-      const unread = await countUnread(tx.db, recipients);
-      const made = recipients.map((userId) => announce(tx, userId, draft, (unread.get(userId) ?? 0) + 1));
-      const data = JSON.stringify(draft.data);
-      await insertNotifications(
-        tx.db,
-        made.map(({ id, type, title, body, createdAt, version }, i) => ({
-          id,
-          user_id: recipients[i]!,
-          created_version: version,
-          version,
-          type,
-          title,
-          body,
-          data,
-          created_at: createdAt,
-          read_at: null,
-        })),
-      );
-      return made;
+    return this.#queue.run(recipients.map(userStream), (tx) =>
+      this.raise(
+        tx,
+        recipients.map((userId) => ({ userId, draft })),
+      ),
+    );
+  }
+
+  /**
+   * Notifies users within a transaction that may append to their streams: what happened and that they are told of it, or neither.
+   * @param notices at most a thousand
+   * @returns the notifications, in the order of `notices`
+   */
+  async raise(tx: WriteTransaction, notices: readonly { userId: string; draft: NotificationDraft }[]): Promise<NotificationRecord[]> {
+    const unread = await countUnread(
+      tx.db,
+      notices.map(({ userId }) => userId),
+    );
+    const made = notices.map(({ userId, draft }) => {
+      const count = (unread.get(userId) ?? 0) + 1;
+      unread.set(userId, count);
+      return announce(tx, userId, draft, count);
     });
+    await insertNotifications(
+      tx.db,
+      made.map(({ id, type, title, body, data, createdAt, version }, i) => ({
+        id,
+        user_id: notices[i]!.userId,
+        created_version: version,
+        version,
+        type,
+        title,
+        body,
+        data: JSON.stringify(data),
+        created_at: createdAt,
+        read_at: null,
+      })),
+    );
+    return made;
   }
 
   /** One's own notifications, the newest first. @param page.before where the page before ended */

@@ -56,6 +56,22 @@ export async function seqAt(db: Database, stream: string, version: number, messa
   return current ? current.seq - (current.version - version) : 0;
 }
 
+/** A place in the whole log, which is ordered by stream and version. */
+export type EntryPlace = Pick<LogEntry, 'stream' | 'version'>;
+
+/** Entries of all streams after a place, at most `limit`. */
+export async function readOn(db: Database, { stream, version }: EntryPlace, limit: number): Promise<LogEntry[]> {
+  const rows = await db
+    .selectFrom('stream_log')
+    .select(['stream', 'version', 'kind', 'data', 'created_at'])
+    .where((eb) => eb(eb.refTuple('stream', 'version'), '>', eb.tuple(stream, version)))
+    .orderBy('stream')
+    .orderBy('version')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ stream: row.stream, version: row.version, kind: row.kind, data: JSON.parse(row.data), createdAt: row.created_at }));
+}
+
 /** Rewrites the data of one entry: what was deleted must not stay readable in the log. */
 export async function rewriteEntry(db: Database, stream: string, version: number, data: unknown): Promise<void> {
   await db

@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, LIMITS, type ConnectRefusal } from '@majlis/contract';
 import { hash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
 import { AuthenticationRefused } from '../auth/authentication-refused.ts';
@@ -126,7 +125,7 @@ export class Connections implements OnModuleDestroy {
 
   /** Ends those sockets of a user that `allowed` does not spare: the user is deleted, disabled, or by `failure` no longer allowed there. */
   endUser(userId: string, allowed: (session: Session) => boolean, failure = new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN)): void {
-    for (const session of [...this.sessions.of(userId)]) if (!allowed(session)) session.end(failure);
+    for (const session of this.sessions.of(userId)) if (!allowed(session)) session.end(failure);
   }
 
   #rules(socket: Socket) {
@@ -205,7 +204,7 @@ export class Connections implements OnModuleDestroy {
     const engine = connectionOf(socket);
     let connection = this.#connections.get(engine);
     if (!connection) {
-      const ip = this.addresses.of(engine.request as Pick<IncomingMessage, 'socket' | 'headers'>);
+      const ip = this.addresses.of(engine.request);
       connection = { outbox: this.writer.open(new EngineWire(engine)), ip, sessions: new Set() };
       this.#connections.set(engine, connection);
     }
@@ -230,7 +229,7 @@ export class Connections implements OnModuleDestroy {
   #endExpired(): void {
     const now = Date.now();
     // The store knows when the token expired, so nothing need be written for the reason of the next connection.
-    for (const session of [...this.sessions.all()]) {
+    for (const session of this.sessions.all()) {
       if (session.identity.expiresAt <= now) session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
     }
   }

@@ -112,7 +112,7 @@ export class SocketServer implements OnApplicationBootstrap {
       const wait = await this.failedAuths.wait(this.addresses.of(request));
       if (wait > 0) return void response.writeHead(429, { 'Retry-After': String(Math.ceil(wait / 1000)) }).end();
     }
-    this.#engine.handleRequest(request as Parameters<EngineServer['handleRequest']>[0], response);
+    this.#engine.handleRequest(request, response);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -120,7 +120,7 @@ export class SocketServer implements OnApplicationBootstrap {
     if (this.#verdict(request) === 'foreign') return refuse(socket, '403 Forbidden');
     const wait = sidOf(request) ? 0 : await this.failedAuths.wait(this.addresses.of(request));
     if (wait > 0) return refuse(socket, `429 Too Many Requests\r\nRetry-After: ${Math.ceil(wait / 1000)}`);
-    this.#engine.handleUpgrade(request as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
+    this.#engine.handleUpgrade(request, socket, head);
   }
 
   // A WebSocket ends by itself; of a polling client Engine.IO refuses the one request.

@@ -158,7 +158,9 @@ describe('one connection, several namespaces', () => {
     await raw.count('connected', 2);
     raw.send(`42${NAMESPACE},700["ping"]`);
     const ack: string = await raw.next('packet', (packet) => packet.startsWith(`43${NAMESPACE},700[`));
-    expect(JSON.parse(ack.slice(ack.indexOf('[')))).toMatchObject([{ status: 'error', error: { code: 'UNKNOWN_EVENT', message: 'حدث غير معروف' } }]);
+    expect(JSON.parse(ack.slice(ack.indexOf('[')))).toMatchObject([
+      { status: 'error', error: { code: 'UNKNOWN_EVENT', message: 'حدث غير معروف' } },
+    ]);
     raw.send(`41${NAMESPACE},`);
     expect(await raw.ask('ping')).toEqual([{ status: 'ok' }]);
     expect(raw.of('error')).toEqual([]);

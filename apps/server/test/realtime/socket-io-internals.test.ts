@@ -28,8 +28,8 @@ beforeEach(async () => {
   const { promise, resolve } = Promise.withResolvers<Socket>();
   sockets = [promise];
   io.on('connection', resolve);
-  const http = createServer((request, response) => engine.handleRequest(request as never, response));
-  http.on('upgrade', (request, socket, head) => engine.handleUpgrade(request as never, socket, head));
+  const http = createServer((request, response) => engine.handleRequest(request, response));
+  http.on('upgrade', (request, socket, head) => engine.handleUpgrade(request, socket, head));
   http.listen(0, '127.0.0.1');
   await new Promise((listening) => http.once('listening', listening));
   url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -62,7 +62,11 @@ test('`connectionOf`: the Engine.IO connection, with all that is used of it', as
     readyState: 'open',
     remoteAddress: '127.0.0.1',
     request: { headers: { host: expect.any(String) }, socket: expect.any(NetSocket) },
-    transport: { name: 'websocket', writable: true, socket: { readyState: 1, _socket: expect.any(NetSocket), _sender: { _queue: [], _state: 0 } } },
+    transport: {
+      name: 'websocket',
+      writable: true,
+      socket: { readyState: 1, _socket: expect.any(NetSocket), _sender: { _queue: [], _state: 0 } },
+    },
     writeBuffer: [],
     write: expect.any(Function),
     close: expect.any(Function),
@@ -86,7 +90,7 @@ test('`openConnections` and `openConnection` find it, and only while it is there
 test('`interceptEvents` gets every event packet with its id, binary and badly named ones too, and Socket.IO none', async () => {
   const { raw, socket } = await connect();
   const received: InboundPacket[] = [];
-  const listener = vi.fn();
+  const listener = vi.fn<() => void>();
   socket.onAny(listener);
   socket.on('error', listener);
   interceptEvents(socket, (one) => received.push(one));
@@ -210,13 +214,16 @@ test('`cutTransport` of a polling connection: at once, although no request of th
   expect((await fetch(`${polling}&sid=${sid}`)).status).toBe(400);
 });
 
-test.each([['websocket'], ['polling']])('`cutTransport` over %s: the client sees a transport that closed, and no goodbye', async (transport) => {
-  const one = client(url, '/', { transports: [transport] });
-  const socket = (await sockets[0])!;
-  await one.next('connect');
-  cutTransport(connectionOf(socket));
-  expect(await one.next('disconnect')).toMatch(/^transport (?:close|error)$/);
-});
+test.each([['websocket'], ['polling']])(
+  '`cutTransport` over %s: the client sees a transport that closed, and no goodbye',
+  async (transport) => {
+    const one = client(url, '/', { transports: [transport] });
+    const socket = (await sockets[0])!;
+    await one.next('connect');
+    cutTransport(connectionOf(socket));
+    expect(await one.next('disconnect')).toMatch(/^transport (?:close|error)$/);
+  },
+);
 
 test('`dropRequest` leaves what the next CONNECT on the connection needs, and no token', async () => {
   const { raw, socket } = await connect({ headers: { 'accept-language': 'ar', 'x-secret': 'x' } });

@@ -33,7 +33,8 @@ describe('On connection, in this order: `connected {socket_id, user_id, timestam
     const one = await connect(chat);
     await one.next('sync:required');
     expect(one.all.map(({ event }) => event)).toEqual(['connect', 'connected', 'sync:required']);
-    const [, { data: greeting }, { data: demand }] = one.all;
+    const [greeting] = one.of('connected');
+    const [demand] = one.of('sync:required');
     const timestamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string;
     expect(greeting).toEqual({ socket_id: one.socket.id, user_id: chat.amal, timestamp });
     expect(demand).toEqual({ user_id: chat.amal, reason: 'connection_established', timestamp });

@@ -45,29 +45,32 @@ describe('On all Socket.IO namespaces: `pingTimeout` 60,000, `pingInterval` 25,0
 
 describe('Origins: `FRONTEND_URL` and `CLIENT_URL` together', () => {
   const settings = { FRONTEND_URL: 'https://app.test,https://admin.test', CLIENT_URL: 'capacitor://localhost' };
-  const poll = (url: string, origin: string | undefined, init: RequestInit = {}) =>
+  const poll = (url: string, origin: string | undefined, init: { method?: string; headers?: Record<string, string> } = {}) =>
     fetch(`${url}/socket.io/?EIO=4&transport=polling`, { ...init, headers: { ...(origin && { origin }), ...init.headers } });
   const leave = async (url: string, answer: Response) => {
     const { sid } = JSON.parse((await answer.text()).slice(1)) as { sid: string };
     await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body: '1' });
   };
 
-  test.each(['https://app.test', 'https://admin.test', 'capacitor://localhost'])('%s, credentials allowed, over both transports', async (origin) => {
-    const { url } = await startOwn(settings);
-    await rawSocket(url, { origin }).next('packet');
-    const answer = await poll(url, origin);
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
-    expect(answer.headers.get('access-control-allow-credentials')).toBe('true');
-    expect(answer.headers.get('vary')).toMatch(/origin/i);
-    await leave(url, answer);
-    const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
-    const preflight = await poll(url, origin, { method: 'OPTIONS', headers: asked });
-    expect(preflight.status).toBe(204);
-    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
-    expect(preflight.headers.get('access-control-allow-methods')).toContain('POST');
-    expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
-  });
+  test.each(['https://app.test', 'https://admin.test', 'capacitor://localhost'])(
+    '%s, credentials allowed, over both transports',
+    async (origin) => {
+      const { url } = await startOwn(settings);
+      await rawSocket(url, { origin }).next('packet');
+      const answer = await poll(url, origin);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+      expect(answer.headers.get('access-control-allow-credentials')).toBe('true');
+      expect(answer.headers.get('vary')).toMatch(/origin/i);
+      await leave(url, answer);
+      const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
+      const preflight = await poll(url, origin, { method: 'OPTIONS', headers: asked });
+      expect(preflight.status).toBe(204);
+      expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+      expect(preflight.headers.get('access-control-allow-methods')).toContain('POST');
+      expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
+    },
+  );
 
   test.each(['https://evil.test', 'https://app.test.evil.test', 'http://app.test', 'null'])(
     'another origin is refused on polling and Socket.IO WebSocket alike: %s',
@@ -87,7 +90,9 @@ describe('Origins: `FRONTEND_URL` and `CLIENT_URL` together', () => {
     const { sid } = JSON.parse((await answer.text()).slice(1)) as { sid: string };
     const theirs = { headers: { origin: 'https://evil.test' } };
     expect((await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, theirs)).status).toBe(403);
-    expect((await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { ...theirs, method: 'POST', body: '40' })).status).toBe(403);
+    expect((await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { ...theirs, method: 'POST', body: '40' })).status).toBe(
+      403,
+    );
     const upgrade = rawSocket(url, { origin: 'https://evil.test', query: `EIO=4&transport=websocket&sid=${sid}` });
     expect((await upgrade.next('refused')).status).toBe(403);
     await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body: '1' });
@@ -171,10 +176,18 @@ describe('per-message deflate from 1,024 bytes at level 6 for clients that offer
     const chat = await startChat();
     const raw = await rawConnected(chat.server.url, { token: chat.server.token(chat.bashir) }, { perMessageDeflate });
     // What repeats only at a distance is found by a large window alone, and then not understood by a small one.
-    const random = upTo(4_000).map(() => String.fromCharCode(33 + Math.random() * 90)).join('');
-    await sent(chat, upTo(20).map((i) => `${i} ${random.slice(0, 4_000)}`), { again: random });
+    const random = upTo(4_000)
+      .map(() => String.fromCharCode(33 + Math.random() * 90))
+      .join('');
+    await sent(
+      chat,
+      upTo(20).map((i) => `${i} ${random.slice(0, 4_000)}`),
+      { again: random },
+    );
     await raw.until(() => (raw.of('chat:message:new').length === 20 || raw.of('close').length > 0 ? true : undefined), '20 messages');
-    expect(raw.of('chat:message:new').map(({ content }) => content as string)).toEqual(upTo(20).map((i) => `${i} ${random.slice(0, 4_000)}`));
+    expect(raw.of('chat:message:new').map(({ content }) => content as string)).toEqual(
+      upTo(20).map((i) => `${i} ${random.slice(0, 4_000)}`),
+    );
   });
 });
 
@@ -187,7 +200,8 @@ describe('Every socket gets a stream’s events in `version` order, each once', 
     await Promise.all(upTo(COUNT).map((i) => senders[i % senders.length]!.ask('chat:message:send', text(content(from + i)))));
   }
 
-  const connectTo = ({ server }: Chat, user: string, options: object = {}) => connected(server.url, '/', { token: server.token(user), ...options });
+  const connectTo = ({ server }: Chat, user: string, options: object = {}) =>
+    connected(server.url, '/', { token: server.token(user), ...options });
   const versions = (one: Client) => one.of('chat:message:new').map(({ version }) => version as number);
 
   test.each<[string, object]>([
@@ -214,7 +228,7 @@ describe('Every socket gets a stream’s events in `version` order, each once', 
       const one = client(chat.server.url, '/', {
         token: chat.server.token(i % 2 ? chat.amal : chat.bashir, { jti: freshId() }),
         transports: ['polling', 'websocket'],
-        perMessageDeflate: i % 3 ? {} : false,
+        ...(i % 3 && { perMessageDeflate: { threshold: 1_024 } }),
       });
       one.socket.io.engine.once('upgrade', () => upgrades++);
       upgrading.push(one);

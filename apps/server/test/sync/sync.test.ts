@@ -1,7 +1,10 @@
 import { LIMITS, type v2 } from '@majlis/contract';
 import { describe, expect, test } from 'vitest';
 import { Retention } from '../../src/log/retention.ts';
+import { STORAGE } from '../../src/storage/storage.module.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { caughtUp, makeDirect, makeGroup, makeUsers, ok, onServers, say, v2Client, v2Clients } from '../support/chats.ts';
+import { seededRandom } from '../support/random.ts';
 import type { Client } from '../support/sockets.ts';
 
 type StreamEvent = v2.StreamPage['events'][number];
@@ -268,6 +271,43 @@ onServers('streams', (server) => {
         ...new Set(heard(boriss, stream).map(({ version }) => version)),
       ]);
     });
+
+    test('"or erased comes without its content": nor the name and picture of who was erased', async () => {
+      const all = await pair();
+      const { anna, boris, annas, boriss, chat, stream } = all;
+      const { gone, last } = await live(all);
+      await boriss.ask('chat:message:delete', { chat_id: chat.id, message_id: gone.message_id });
+      await annas.ask('chat:message:delete', { chat_id: chat.id, message_id: last.message_id });
+      const before = (await catchUp(boriss, stream, 0)).events;
+      expect((await server().api('DELETE', `/api/v2/users/${anna}`, { key: true })).status).toBe(204);
+      const { events } = await catchUp(boriss, stream, 0);
+      expect(events.slice(0, before.length).map(({ version, event }) => [version, event])).toEqual(
+        before.map(({ version, event }) => [version, event]),
+      );
+      const others = (await boriss.ask('sync', { cursors: { user: 0 } })).streams.user.events;
+      expect(others).toHaveLength(1);
+      const seen = JSON.stringify([events, others]);
+      for (const trace of ['name":"Anna', 'avatars.test/Anna', 'first ❤️', 'first, edited', 'with Clara', 'by another name'])
+        expect(seen).not.toContain(trace);
+      for (const trace of ['name":"Boris"', 'avatars.test/Boris', 'name":"Clara"', '1.5,2']) expect(seen).toContain(trace);
+      const storage = server().app.get<Storage>(STORAGE, { strict: false });
+      const stored = [
+        await storage.db.selectFrom('stream_log').selectAll().where('data', 'like', `%${anna}%`).execute(),
+        await storage.db.selectFrom('messages').selectAll().where('sender_id', '=', anna).execute(),
+      ];
+      expect(stored.every((rows) => rows.length > 0)).toBe(true);
+      expect(JSON.stringify(stored)).not.toMatch(/name\\?":\\?"Anna|avatars\.test\/Anna|first|with Clara|by another/i);
+      // The others' conversation stays readable.
+      const { data } = ok(await server().api('GET', `/api/v2/chats/${chat.id}/messages?after_seq=0`, { as: boris }));
+      expect(data.map(({ sender_id, sender_name, content }: v2.Message) => [sender_id, sender_name, content !== ''])).toEqual([
+        [anna, '', false],
+        [boris, 'Boris', true],
+        [boris, 'Boris', true],
+        [anna, '', false],
+        [anna, '', false],
+        [boris, 'Boris', false],
+      ]);
+    });
   });
 
   describe('what is no longer kept', () => {
@@ -338,6 +378,57 @@ onServers('streams', (server) => {
       }
       for (const from of upTo(0, 3))
         expect((await boriss.ask('sync', { cursors: { [stream]: from } })).streams[stream]).toMatchObject({ reset: true });
+    });
+
+    test('whatever happened in whatever order: from every version that is kept `sync` gives what was live, page by page', async () => {
+      const random = seededRandom();
+      const [anna, boris] = await makeUsers(server(), 'Anna', 'Boris');
+      const [annas, boriss] = await v2Clients(server(), anna, boris);
+      const chat = await makeGroup(server(), anna, boris);
+      const stream = `chat:${chat.id}`;
+      const chat_id = chat.id;
+      const mine: string[] = [];
+      const one = () => ({ chat_id, message_id: mine[random.below(mine.length)] });
+      const steps: (() => Promise<unknown>)[] = [
+        ...Array.from({ length: 4 }, () => async () => void mine.push((await say(annas, chat_id, `said ${mine.length}`)).message_id)),
+        () => annas.ask('chat:message:edit', { ...one(), content: `edited ${random.below(1_000)}` }),
+        () => annas.ask('chat:message:edit', { ...one(), content: `edited ${random.below(1_000)}` }),
+        () => annas.ask('chat:message:delete', one()),
+        () => boriss.ask('chat:message:react', { ...one(), emoji: random.below(2) ? '👍' : '👎', on: random.below(3) > 0 }),
+        () => server().api('PATCH', `/api/v2/chats/${chat_id}`, { as: anna, body: { title: `title ${random.below(1_000)}` } }),
+      ];
+      let kept = 0;
+      for (let round = 0; round < 40; round++) {
+        if (mine.length === 0) await steps[0]!();
+        await Promise.all(Array.from({ length: 1 + random.below(6) }, () => steps[random.below(steps.length)]!()));
+        if (random.below(12) > 0) continue;
+        await forget(8);
+        // Only rows of the log's own are forgotten; messages that were sent after the last one are kept.
+        await caughtUp(boriss);
+        kept = heard(boriss, stream).findLast(({ event }) => event !== 'chat:message:new')?.version ?? kept;
+      }
+      await caughtUp(boriss);
+      const { version } = ok(await server().api('GET', `/api/v2/chats/${chat_id}`, { as: boris }));
+      const lived = await boriss.until(() => (heard(boriss, stream).at(-1)?.version === version ? heard(boriss, stream) : undefined));
+      const deleted = new Map(
+        lived.flatMap(({ event, data }) =>
+          event === 'chat:message:deleted'
+            ? [[(data as { message_id: string }).message_id, (data as { deleted_at: string }).deleted_at]]
+            : [],
+        ),
+      );
+      const now = lived.map(({ data, ...event }) => {
+        const deleted_at = deleted.get((data as v2.Message).id);
+        return { ...event, data: deleted_at === undefined ? data : { ...(data as v2.Message), content: '', metadata: {}, deleted_at } };
+      });
+      for (const from of upTo(kept, version)) {
+        const { events } = await catchUp(boriss, stream, from);
+        expect(events, `SEED=${random.seed} from ${from}`).toEqual(now.slice(from));
+      }
+      for (const from of upTo(0, kept - 1)) {
+        const page = (await boriss.ask('sync', { cursors: { [stream]: from } })).streams[stream];
+        expect(page, `SEED=${random.seed} from ${from}`).toMatchObject({ reset: true, version });
+      }
     });
   });
 

@@ -121,7 +121,8 @@ export class ChatDirectory {
       await store(all);
     } catch (error) {
       // What was noted since is newer.
-      for (const { chatId, userId, delivered } of all) if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
+      for (const { chatId, userId, delivered } of all)
+        if (!this.#unstored.get(chatId)?.has(userId)) this.unstored(chatId, userId, delivered);
       throw error;
     } finally {
       this.#storing = new Map();
@@ -134,11 +135,11 @@ export class ChatDirectory {
     if (underWay) return underWay.chat;
     const loading: Loading = { version: 0, lastSeq: 0, chat: this.#read(chatId) };
     this.#loading.set(chatId, loading);
-    const done = () => this.#loading.get(chatId) === loading && this.#loading.delete(chatId);
+    const isCurrent = () => this.#loading.get(chatId) === loading && this.#loading.delete(chatId);
     loading.chat.then(
       // Where it was dropped meanwhile, what was read may be old: it serves those who waited, whose writes are checked, and nobody else.
-      (chat) => done() && chat && this.#keep(chat, loading),
-      done,
+      (chat) => isCurrent() && chat && this.#keep(chat, loading),
+      isCurrent,
     );
     return loading.chat;
   }

@@ -25,7 +25,11 @@ export class ChatsController {
   constructor(private readonly chats: ChatsService) {}
 
   @Endpoint(chatRoutes.create)
-  async create(@Caller() caller: UserCaller, @Input() { body }: InputOf<typeof chatRoutes.create>, @Res({ passthrough: true }) reply: FastifyReply) {
+  async create(
+    @Caller() caller: UserCaller,
+    @Input() { body }: InputOf<typeof chatRoutes.create>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const { view, created } = await this.chats.create(caller, body);
     if (!created) reply.status(200);
     return present(view);
@@ -55,12 +59,21 @@ export class ChatsController {
     const found = await this.chats.members(caller, params.id, { after: memberCursors.decode(query.cursor), limit: query.limit + 1 });
     const page = found.slice(0, query.limit);
     const last = found.length > page.length ? page.at(-1) : undefined;
-    const data = page.map((member) => ({ user_id: member.userId, name: member.name, avatar: member.avatar, joined_at: isoTime(member.joinedAt) }));
+    const data = page.map((member) => ({
+      user_id: member.userId,
+      name: member.name,
+      avatar: member.avatar,
+      joined_at: isoTime(member.joinedAt),
+    }));
     return { data, next_cursor: memberCursors.encode(last && { joinedAt: last.joinedAt, userId: last.userId }) };
   }
 
   @Endpoint(chatRoutes.addMembers)
-  async addMembers(@Caller() caller: UserCaller, @Input() { params, body }: InputOf<typeof chatRoutes.addMembers>, @Res({ passthrough: true }) reply: FastifyReply) {
+  async addMembers(
+    @Caller() caller: UserCaller,
+    @Input() { params, body }: InputOf<typeof chatRoutes.addMembers>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const { view, added } = await this.chats.addMembers(caller, params.id, body.user_ids);
     if (!added) reply.status(200);
     return present(view);

@@ -111,10 +111,16 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
 
   #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
     // What differs between the receipts of a message is put between what does not.
-    const [head, tail] = JSON.stringify({ message_id: messageId, chat_id: chatId, delivered_to: '', delivered_at: isoTime(deliveredAt) }).split('""');
+    const [head, tail] = JSON.stringify({
+      message_id: messageId,
+      chat_id: chatId,
+      delivered_to: '',
+      delivered_at: isoTime(deliveredAt),
+    }).split('""');
     const receipts = deliveredTo.map((userId) => `${head}${JSON.stringify(userId)}${tail}`);
     const stream = chatStream(chatId);
-    const wants = (session: Session) => session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, stream) === 'full';
+    const wants = (session: Session) =>
+      session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, stream) === 'full';
     this.publisher.manyToUser(senderId, serverEvents.messageDelivered.name, receipts, wants);
   }
 
@@ -161,7 +167,11 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     const unread = await unreadCounts(this.storage.db, chatId, [...users], seq);
     for (const [userId, count] of unread) {
       const data = { chat_id: chatId, last_message: toV2Message(last), last_seq: seq, unread_count: count };
-      this.publisher.toUser(userId, v2Only(serverEvents.chatUpdated.name, data), (session) => chatInterest(session, chatStream(chatId)) === 'summary');
+      this.publisher.toUser(
+        userId,
+        v2Only(serverEvents.chatUpdated.name, data),
+        (session) => chatInterest(session, chatStream(chatId)) === 'summary',
+      );
     }
   }
 }

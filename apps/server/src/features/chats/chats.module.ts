@@ -20,9 +20,11 @@ export class ChatsModule implements OnModuleInit {
   constructor(
     private readonly users: UsersService,
     private readonly messages: MessagesService,
+    private readonly chats: ChatsService,
   ) {}
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.messages.eraseSender(userId));
+    this.users.registerEraser((userId) => this.chats.eraseMember(userId));
   }
 }

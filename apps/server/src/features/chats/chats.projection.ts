@@ -20,7 +20,15 @@ export const CHAT_PROJECTIONS: Readonly<Record<string, Projections>> = {
   'message.reacted': {
     v2: ({ data, version }: LogEntry<Reacted>) => ({
       event: 'chat:message:reaction',
-      data: { chat_id: data.chatId, message_id: data.messageId, user_id: data.userId, emoji: data.emoji, on: data.on, count: data.count, version },
+      data: {
+        chat_id: data.chatId,
+        message_id: data.messageId,
+        user_id: data.userId,
+        emoji: data.emoji,
+        on: data.on,
+        count: data.count,
+        version,
+      },
     }),
   },
   'chat.changed': { v2: ({ data, version }: LogEntry<ChatRecord>) => ({ event: 'chat:changed', data: toV2Chat(data, version) }) },

@@ -65,7 +65,11 @@ export async function insertMembers(db: Database, members: readonly ChatMembersT
 
 /** Removes a member. @returns false where it was none */
 export async function deleteMember(db: Database, chatId: string, userId: string): Promise<boolean> {
-  const { numDeletedRows } = await db.deleteFrom('chat_members').where('chat_id', '=', chatId).where('user_id', '=', userId).executeTakeFirst();
+  const { numDeletedRows } = await db
+    .deleteFrom('chat_members')
+    .where('chat_id', '=', chatId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
   return numDeletedRows === 1n;
 }
 
@@ -98,7 +102,12 @@ function memberRows(db: Database) {
 }
 
 /** Members of a chat in the order in which they joined, after a position. */
-export function pageMembers(db: Database, chatId: string, after: { joinedAt: number; userId: string } | undefined, limit: number): Promise<MemberRow[]> {
+export function pageMembers(
+  db: Database,
+  chatId: string,
+  after: { joinedAt: number; userId: string } | undefined,
+  limit: number,
+): Promise<MemberRow[]> {
   let query = memberRows(db).where('m.chat_id', '=', chatId);
   if (after) {
     query = query.where((eb) =>
@@ -114,7 +123,12 @@ export async function firstMembers(db: Database, chatIds: readonly string[], lim
   const ranked = memberRows(db)
     .select(sql<number>`row_number() over (partition by m.chat_id order by m.joined_at, m.user_id)`.as('rank'))
     .where('m.chat_id', 'in', chatIds);
-  return db.selectFrom(ranked.as('r')).select(['chat_id', 'user_id', 'name', 'avatar', 'joined_at']).where('rank', '<=', limit).orderBy('rank').execute();
+  return db
+    .selectFrom(ranked.as('r'))
+    .select(['chat_id', 'user_id', 'name', 'avatar', 'joined_at'])
+    .where('rank', '<=', limit)
+    .orderBy('rank')
+    .execute();
 }
 
 /** The chats of a user, the latest activity first, each with the user's own counters. @param chatIds only these */
@@ -173,7 +187,12 @@ export function readChats(
 }
 
 /** How many messages of others each of `userIds` has not read, up to `upToSeq` where it is given. */
-export async function unreadCounts(db: Database, chatId: string, userIds: readonly string[], upToSeq?: number): Promise<Map<string, number>> {
+export async function unreadCounts(
+  db: Database,
+  chatId: string,
+  userIds: readonly string[],
+  upToSeq?: number,
+): Promise<Map<string, number>> {
   if (userIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('chat_members as m')

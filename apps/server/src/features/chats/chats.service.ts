@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS, type v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { readCounters } from '../../log/stream-log.repository.ts';
+import type { LogEntry } from '../../log/log-entry.ts';
+import { readCounters, readOn, rewriteEntry, type EntryPlace } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { ChatMembersTable, ChatsTable } from '../../storage/schema.ts';
@@ -15,8 +16,19 @@ import { ChatDirectory, type KnownChat } from './chat-directory.ts';
 import type { ChatRecord, MemberRecord } from './chat-record.ts';
 import type { ChatAdded, ChatRemoved } from './chat-entries.ts';
 import {
-  deleteMember, findChat, findDirectChat, firstMembers, insertChat, insertMembers, muteChat, pageMembers, readChats, readMemberships, updateChat,
-  type ChatRow, type MemberRow,
+  deleteMember,
+  findChat,
+  findDirectChat,
+  firstMembers,
+  insertChat,
+  insertMembers,
+  muteChat,
+  pageMembers,
+  readChats,
+  readMemberships,
+  updateChat,
+  type ChatRow,
+  type MemberRow,
 } from './chats.repository.ts';
 import { recordOf, type MessageRecord } from './message-record.ts';
 import { messagesAt, readReactions } from './messages.repository.ts';
@@ -67,7 +79,8 @@ export class ChatsService {
    */
   async create(actor: Actor, draft: v2.CreateChat): Promise<{ view: ChatView; created: boolean }> {
     const memberIds = [...new Set([actor.userId, ...draft.member_ids])];
-    if (draft.type === 'direct' && memberIds.length !== 2) throw invalid('member_ids', 'must name exactly one other user for a direct chat');
+    if (draft.type === 'direct' && memberIds.length !== 2)
+      throw invalid('member_ids', 'must name exactly one other user for a direct chat');
     if (memberIds.length > LIMITS.chatMembers) throw invalid('member_ids', `must have at most ${LIMITS.chatMembers} members`);
     await this.#requireUsers(memberIds, 'member_ids');
     const chatId = uuidv7();
@@ -83,7 +96,10 @@ export class ChatsService {
         created_at: tx.now,
       };
       if (!(await insertChat(tx.db, chat))) return (await findDirectChat(tx.db, directKey!))!.id;
-      await insertMembers(tx.db, memberIds.map((userId) => newMember(chatId, userId, tx.now, 0)));
+      await insertMembers(
+        tx.db,
+        memberIds.map((userId) => newMember(chatId, userId, tx.now, 0)),
+      );
       const record = await chatRecord(tx.db, chat, 0);
       for (const userId of memberIds) tx.append(userStream(userId), 'chat.added', { chat: record, chatVersion: 0 } satisfies ChatAdded);
       return chatId;
@@ -92,7 +108,10 @@ export class ChatsService {
   }
 
   /** The caller's chats, the latest activity first; `before` is the last one of the page before. */
-  async list(userId: string, page: { before?: { activeAt: number; id: string } | undefined; limit: number }): Promise<(ChatView & { activeAt: number })[]> {
+  async list(
+    userId: string,
+    page: { before?: { activeAt: number; id: string } | undefined; limit: number },
+  ): Promise<(ChatView & { activeAt: number })[]> {
     return this.#storage.snapshot(async (db) => views(db, await readChats(db, userId, page)));
   }
 
@@ -103,14 +122,20 @@ export class ChatsService {
       if (!actor.isAdmin) throw new Failure('FORBIDDEN', undefined, 'Access denied');
       return this.#storage.snapshot((db) => foreignView(db, chatId));
     }
-    const [view] = await this.#storage.snapshot(async (db) => views(db, await readChats(db, actor.userId, { chatIds: [chatId], limit: 1 })));
+    const [view] = await this.#storage.snapshot(async (db) =>
+      views(db, await readChats(db, actor.userId, { chatIds: [chatId], limit: 1 })),
+    );
     // Removed between the two looks.
     if (!view) throw new Failure('FORBIDDEN', undefined, 'Access denied');
     return view;
   }
 
   /** Members in the order in which they joined. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
-  async members(actor: Actor, chatId: string, page: { after?: { joinedAt: number; userId: string } | undefined; limit: number }): Promise<MemberRecord[]> {
+  async members(
+    actor: Actor,
+    chatId: string,
+    page: { after?: { joinedAt: number; userId: string } | undefined; limit: number },
+  ): Promise<MemberRecord[]> {
     const chat = await this.#directory.get(chatId);
     if (!actor.isAdmin && !chat.members.has(actor.userId)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
     return (await pageMembers(this.#storage.db, chatId, page.after, page.limit)).map(memberOf);
@@ -127,7 +152,10 @@ export class ChatsService {
       if (added.length === 0) return false;
       if (members.size + added.length > LIMITS.chatMembers) throw invalid('user_ids', `a chat has at most ${LIMITS.chatMembers} members`);
       const lastSeq = tx.stream(chatStream(chatId)).seq;
-      await insertMembers(tx.db, added.map((userId) => newMember(chatId, userId, tx.now, lastSeq)));
+      await insertMembers(
+        tx.db,
+        added.map((userId) => newMember(chatId, userId, tx.now, lastSeq)),
+      );
       const { record, version } = await this.#announceChange(tx, chatId, { member_count: members.size + added.length });
       for (const userId of added) tx.append(userStream(userId), 'chat.added', { chat: record, chatVersion: version } satisfies ChatAdded);
       return true;
@@ -165,6 +193,24 @@ export class ChatsService {
     await this.#queue.run([], (tx) => muteChat(tx.db, chatId, actor.userId, until));
   }
 
+  /** Takes a person's name and picture out of every list of members in the log. */
+  async eraseMember(userId: string): Promise<void> {
+    // The lists are short-lived and in no index, so the log is read from one end to the other, a little at a time.
+    const PORTION = 500;
+    for (let at: EntryPlace | undefined = { stream: '', version: 0 }; at;) {
+      const entries: LogEntry[] = await readOn(this.#storage.db, at, PORTION);
+      at = entries.length < PORTION ? undefined : entries.at(-1);
+      const naming = entries.filter((entry) => membersListed(entry).some((member) => member.userId === userId));
+      if (naming.length === 0) continue;
+      await this.#queue.run([], async (tx) => {
+        for (const entry of naming) {
+          for (const member of membersListed(entry)) if (member.userId === userId) Object.assign(member, { name: '', avatar: null });
+          await rewriteEntry(tx.db, entry.stream, entry.version, entry.data);
+        }
+      });
+    }
+  }
+
   // The chat's row is changed and the change appended, with the chat as it is now.
   async #announceChange(tx: WriteTransaction, chatId: string, set: Partial<Pick<ChatsTable, 'title' | 'member_count'>>) {
     await updateChat(tx.db, chatId, set);
@@ -186,10 +232,23 @@ export class ChatsService {
   }
 }
 
+/** The members that a log entry lists. */
+function membersListed({ kind, data }: LogEntry): MemberRecord[] {
+  if (kind === 'chat.changed') return (data as ChatRecord).members;
+  return kind === 'chat.added' ? (data as ChatAdded).chat.members : [];
+}
+
 function newMember(chatId: string, userId: string, now: number, lastSeq: number): ChatMembersTable {
   // What was said before joining is visible, but neither unread nor waiting for delivery.
   return {
-    chat_id: chatId, user_id: userId, joined_at: now, delivered_seq: lastSeq, delivered_ahead: null, read_seq: lastSeq, read_at: null, muted_until: null,
+    chat_id: chatId,
+    user_id: userId,
+    joined_at: now,
+    delivered_seq: lastSeq,
+    delivered_ahead: null,
+    read_seq: lastSeq,
+    read_at: null,
+    muted_until: null,
   };
 }
 
@@ -200,16 +259,38 @@ async function chatRecord(db: Database, chat: ChatsTable, lastSeq: number): Prom
 
 function recordFrom(chat: ChatsTable, members: MemberRecord[], lastSeq: number): ChatRecord {
   return {
-    id: chat.id, type: chat.type, title: chat.title, createdBy: chat.created_by, createdAt: chat.created_at,
-    memberCount: chat.member_count, members, lastSeq,
+    id: chat.id,
+    type: chat.type,
+    title: chat.title,
+    createdBy: chat.created_by,
+    createdAt: chat.created_at,
+    memberCount: chat.member_count,
+    members,
+    lastSeq,
   };
 }
 
 /** The rows with their members and last messages: three statements however many chats. */
 async function views(db: Database, rows: readonly (ChatRow & { active_at: number })[]): Promise<(ChatView & { activeAt: number })[]> {
-  const members = Map.groupBy(await firstMembers(db, rows.map((row) => row.id), LIMITS.chatMembersShown), (row) => row.chat_id);
-  const last = await messagesAt(db, rows.filter((row) => row.last_seq > 0).map((row) => ({ chatId: row.id, seq: row.last_seq })));
-  const reactions = Map.groupBy(await readReactions(db, last.map((message) => message.id)), (row) => row.message_id);
+  const members = Map.groupBy(
+    await firstMembers(
+      db,
+      rows.map((row) => row.id),
+      LIMITS.chatMembersShown,
+    ),
+    (row) => row.chat_id,
+  );
+  const last = await messagesAt(
+    db,
+    rows.filter((row) => row.last_seq > 0).map((row) => ({ chatId: row.id, seq: row.last_seq })),
+  );
+  const reactions = Map.groupBy(
+    await readReactions(
+      db,
+      last.map((message) => message.id),
+    ),
+    (row) => row.message_id,
+  );
   const lastByChat = new Map(last.map((message) => [message.chat_id, recordOf(message, reactions.get(message.id) ?? [])]));
   return rows.map((row) => ({
     chat: recordFrom(row, (members.get(row.id) ?? []).map(memberOf), row.last_seq),

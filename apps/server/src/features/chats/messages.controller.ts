@@ -35,7 +35,11 @@ export class MessagesController {
   }
 
   @Endpoint(messageRoutes.send)
-  async send(@Caller() caller: UserCaller, @Input() { params, body }: InputOf<typeof messageRoutes.send>, @Res({ passthrough: true }) reply: FastifyReply) {
+  async send(
+    @Caller() caller: UserCaller,
+    @Input() { params, body }: InputOf<typeof messageRoutes.send>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const sent = await this.messages.send(caller.userId, params.id, body);
     if (sent.repeated) reply.status(200);
     const { message, status } = await this.messages.one(caller.userId, params.id, sent.messageId);

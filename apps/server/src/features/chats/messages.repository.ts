@@ -79,7 +79,11 @@ export async function findSent(
       .where((eb) =>
         eb.or(
           part.map((send) =>
-            eb.and([eb('chat_id', '=', send.chatId), eb('sender_id', '=', send.senderId), eb('client_message_id', '=', send.clientMessageId)]),
+            eb.and([
+              eb('chat_id', '=', send.chatId),
+              eb('sender_id', '=', send.senderId),
+              eb('client_message_id', '=', send.clientMessageId),
+            ]),
           ),
         ),
       )
@@ -90,12 +94,14 @@ export async function findSent(
 }
 
 function withSender(db: Database) {
-  return db
-    .selectFrom('messages as m')
-    .leftJoin('users as u', 'u.id', 'm.sender_id')
-    .selectAll('m')
-    // These two stand for the row's own of the same names, which say what they were when the message was sent.
-    .select((eb) => [eb.fn.coalesce('u.name', eb.val('')).as('sender_name'), 'u.avatar as sender_avatar']);
+  return (
+    db
+      .selectFrom('messages as m')
+      .leftJoin('users as u', 'u.id', 'm.sender_id')
+      .selectAll('m')
+      // These two stand for the row's own of the same names, which say what they were when the message was sent.
+      .select((eb) => [eb.fn.coalesce('u.name', eb.val('')).as('sender_name'), 'u.avatar as sender_avatar'])
+  );
 }
 
 /** A message of a chat. */
@@ -122,7 +128,14 @@ export async function pageMessages(
 
 /** Messages of a chat after a seq as they were when they were sent, in order. */
 export function messagesAsSent(db: Database, chatId: string, afterSeq: number, limit: number): Promise<MessagesTable[]> {
-  return db.selectFrom('messages').selectAll().where('chat_id', '=', chatId).where('seq', '>', afterSeq).orderBy('seq').limit(limit).execute();
+  return db
+    .selectFrom('messages')
+    .selectAll()
+    .where('chat_id', '=', chatId)
+    .where('seq', '>', afterSeq)
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
 }
 
 /** Messages by their places in chats, in no particular order. */
@@ -205,9 +218,15 @@ export async function updateMessage(db: Database, messageId: string, set: Partia
   await db.updateTable('messages').set(set).where('id', '=', messageId).execute();
 }
 
-/** Some messages of a sender that still have content: what erasing a person works off. */
-export function findContentOf(db: Database, senderId: string, limit: number): Promise<{ id: string; chat_id: string }[]> {
-  return db.selectFrom('messages').select(['id', 'chat_id']).where('sender_id', '=', senderId).where('deleted_at', 'is', null).limit(limit).execute();
+/** Some messages of a sender that still have content, or the sender's name: what erasing a person works off. */
+export function findTracesOf(db: Database, senderId: string, limit: number): Promise<{ id: string; chat_id: string }[]> {
+  return db
+    .selectFrom('messages')
+    .select(['id', 'chat_id'])
+    .where('sender_id', '=', senderId)
+    .where((eb) => eb.or([eb('deleted_at', 'is', null), eb('sender_name', '!=', ''), eb('sender_avatar', 'is not', null)]))
+    .limit(limit)
+    .execute();
 }
 
 const UPDATE_DELIVERED = bulkUpdate('chat_members', {
@@ -227,9 +246,20 @@ export async function storeDelivered(
 }
 
 /** Moves the read watermark of a member forward. @returns where it was; undefined where it was there already, or further */
-export async function moveReadWatermark(db: Database, chatId: string, userId: string, seq: number, now: number): Promise<number | undefined> {
+export async function moveReadWatermark(
+  db: Database,
+  chatId: string,
+  userId: string,
+  seq: number,
+  now: number,
+): Promise<number | undefined> {
   for (;;) {
-    const member = await db.selectFrom('chat_members').select('read_seq').where('chat_id', '=', chatId).where('user_id', '=', userId).executeTakeFirst();
+    const member = await db
+      .selectFrom('chat_members')
+      .select('read_seq')
+      .where('chat_id', '=', chatId)
+      .where('user_id', '=', userId)
+      .executeTakeFirst();
     if (!member || member.read_seq >= seq) return undefined;
     const { numUpdatedRows } = await db
       .updateTable('chat_members')

@@ -15,7 +15,17 @@ import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
 import {
-  countReactions, deleteReactions, findContentOf, findMessage, findMessages, messagesAsSent, messagesAt, pageMessages, readReactions, setReaction, updateMessage,
+  countReactions,
+  deleteReactions,
+  findTracesOf,
+  findMessage,
+  findMessages,
+  messagesAsSent,
+  messagesAt,
+  pageMessages,
+  readReactions,
+  setReaction,
+  updateMessage,
   type MessageRow,
 } from './messages.repository.ts';
 import { ReceiptsService } from './receipts.service.ts';
@@ -144,7 +154,11 @@ export class MessagesService {
   }
 
   /** A page of a chat's history, ascending. What is fetched counts as delivered. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
-  async history(userId: string, chatId: string, range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number }): Promise<MessagePage> {
+  async history(
+    userId: string,
+    chatId: string,
+    range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
+  ): Promise<MessagePage> {
     const chat = await this.#chats.ofMember(userId, chatId);
     const messages = await this.#page(this.#storage.db, chat, userId, { ...range, limit: range.limit + 1 });
     const hasMore = messages.length > range.limit;
@@ -199,18 +213,21 @@ export class MessagesService {
     return view;
   }
 
-  /** Deletes everything that a person said. Others' messages stay. */
+  /** Deletes everything that a person said, and the name it was said under. Others' messages stay. */
   async eraseSender(userId: string): Promise<void> {
     // In portions, so that no commit holds up everybody else's messages.
     const PORTION = 50;
     for (;;) {
-      const portion = await findContentOf(this.#storage.db, userId, PORTION);
+      const portion = await findTracesOf(this.#storage.db, userId, PORTION);
       if (portion.length === 0) return;
       const streams = [...new Set(portion.map((message) => chatStream(message.chat_id)))];
       await this.#queue.run(streams, async (tx) => {
         for (const { id, chat_id } of portion) {
           const row = await findMessage(tx.db, chat_id, id);
-          if (row && row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+          if (!row) continue;
+          if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+          await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
+          await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
         }
       });
     }
@@ -234,7 +251,13 @@ export class MessagesService {
   }
 
   async #withReactions(db: Database, rows: readonly MessageRow[]): Promise<MessageRecord[]> {
-    const reactions = Map.groupBy(await readReactions(db, rows.map((row) => row.id)), (reaction) => reaction.message_id);
+    const reactions = Map.groupBy(
+      await readReactions(
+        db,
+        rows.map((row) => row.id),
+      ),
+      (reaction) => reaction.message_id,
+    );
     return rows.map((row) => recordOf(row, reactions.get(row.id) ?? []));
   }
 
@@ -243,7 +266,12 @@ export class MessagesService {
   }
 
   #delivered(chat: KnownChat, userId: string, views: readonly MessageView[]): void {
-    if (views.length > 0) this.#receipts.fetched(chat, userId, views.map(({ message }) => message));
+    if (views.length > 0)
+      this.#receipts.fetched(
+        chat,
+        userId,
+        views.map(({ message }) => message),
+      );
   }
 }
 
@@ -258,7 +286,10 @@ function replyTarget(replyTo: string | null | undefined): string | null {
 function completeMetadata({ type, content, metadata = {} }: v2.MessageDraft): Record<string, unknown> {
   if (type !== 'location') return metadata;
   const { lat, lng } = v2.parseCoordinates(content)!;
-  for (const [key, value] of [['lat', lat], ['lng', lng]] as const) {
+  for (const [key, value] of [
+    ['lat', lat],
+    ['lng', lng],
+  ] as const) {
     if (metadata[key] !== undefined && metadata[key] !== value) throw invalid(`metadata.${key}`, 'differs from content');
   }
   return { ...metadata, lat, lng };
@@ -279,13 +310,17 @@ async function removeContent(tx: WriteTransaction, stream: string, row: MessageR
   const version = tx.append(stream, 'message.deleted', deleted);
   await updateMessage(tx.db, row.id, { content: '', metadata: '{}', version, deleted_at: tx.now });
   await deleteReactions(tx.db, row.id);
+  await rewriteEntries(tx, stream, row, { content: '', metadata: {}, deletedAt: tx.now });
+}
+
+/** Changes what every log entry that carries a message says of it. */
+async function rewriteEntries(tx: WriteTransaction, stream: string, row: MessageRow, change: Partial<MessageRecord>): Promise<void> {
   // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
-  for (let at: number | undefined = row.content_version; at !== undefined; ) {
+  for (let at: number | undefined = row.content_version; at !== undefined;) {
     const entry = await readEntry(tx.db, stream, at);
     if (!entry) return;
     const data = entry.data as EditedMessage;
-    await rewriteEntry(tx.db, stream, at, { ...data, content: '', metadata: {}, deletedAt: tx.now });
+    await rewriteEntry(tx.db, stream, at, { ...data, ...change });
     at = entry.kind === 'message.edited' ? data.previous : undefined;
   }
 }
-

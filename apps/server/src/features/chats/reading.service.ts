@@ -59,7 +59,10 @@ export class ReadingService {
     if (before === undefined) return readAt;
     this.#receipts.read(chat, userId, message.seq);
     const range = { afterSeq: before, upToSeq: message.seq, limit: LIMITS.readReceiptsPushed };
-    const messages = (await othersMessages(this.#storage.db, chatId, userId, range)).map(({ id, sender_id }) => ({ id, senderId: sender_id }));
+    const messages = (await othersMessages(this.#storage.db, chatId, userId, range)).map(({ id, sender_id }) => ({
+      id,
+      senderId: sender_id,
+    }));
     const tellSenders = chat.members.size <= LIMITS.receiptsPushedUpToMembers;
     const receipt: ReadReceipt = { chatId, readBy: userId, readAt, messages, tellSenders, sessionId: reader.sessionId };
     for (const listener of this.#listeners) listener(receipt);

@@ -87,7 +87,12 @@ function firstOfEachKey(sends: readonly Send[], outcomes: readonly unknown[]): n
   return first;
 }
 
-async function store(tx: WriteTransaction, sends: readonly Send[], which: readonly number[], outcomes: (Sent | Error | undefined)[]): Promise<void> {
+async function store(
+  tx: WriteTransaction,
+  sends: readonly Send[],
+  which: readonly number[],
+  outcomes: (Sent | Error | undefined)[],
+): Promise<void> {
   const rows: SentRow[] = [];
   for (const i of which) {
     const { draft } = sends[i]!;
@@ -118,7 +123,11 @@ async function store(tx: WriteTransaction, sends: readonly Send[], which: readon
   if ((await insertMessages(tx.connection, rows)) < rows.length) throw new Refused();
 }
 
-async function sentBefore(tx: WriteTransaction, sends: readonly Send[], which: readonly number[]): Promise<Map<string | undefined, MessagesTable>> {
+async function sentBefore(
+  tx: WriteTransaction,
+  sends: readonly Send[],
+  which: readonly number[],
+): Promise<Map<string | undefined, MessagesTable>> {
   const asked = which.flatMap((i) => {
     const { chatId, senderId, clientMessageId } = sends[i]!.draft;
     return clientMessageId === null ? [] : [{ chatId, senderId, clientMessageId }];

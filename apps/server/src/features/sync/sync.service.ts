@@ -123,7 +123,8 @@ export class SyncService {
       if (upToDate) answers.set(name, { ...nothing(version), receipts });
       else answers.set(name, { ...(await this.#after(userId, stream, version, room, surface)), receipts });
     }
-    for (const [stream, name] of others) answers.set(name, nothing(counters.get(stream)?.version ?? 0));
+    // One that was left just now has its refusal.
+    for (const [stream, name] of others) if (!answers.has(name)) answers.set(name, nothing(counters.get(stream)?.version ?? 0));
     return answers;
   }
 

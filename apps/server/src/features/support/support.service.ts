@@ -101,7 +101,8 @@ export class SupportService {
   /** Makes a ticket with its first message. @throws Failure UNAVAILABLE */
   async create(owner: UserRecord, draft: allawzi.CreateTicket): Promise<TicketView> {
     const id = uuidv7();
-    await this.#queue.run(ticketStreams(id), async (tx) => {
+    this.#directory.learn(id, owner.id);
+    await this.#write(ticketStreams(id), async (tx) => {
       await insertTicket(tx.db, {
         id,
         subject: draft.subject,
@@ -150,7 +151,7 @@ export class SupportService {
     await this.#directory.ownerOf(ticketId);
     if (!(await this.#staff.has(userId))) throw new Failure('FORBIDDEN', undefined, 'Access denied');
     if (assigneeId && !(await this.#staff.has(assigneeId))) throw invalid('assigneeId', 'must be a member of the staff');
-    await this.#queue.run(ticketStreams(ticketId), async (tx) => {
+    await this.#write(ticketStreams(ticketId), async (tx) => {
       const row = (await findTicket(tx.db, ticketId))!;
       const wanted = {
         status: status ?? row.status,
@@ -178,7 +179,7 @@ export class SupportService {
     const side = await this.sideOf(userId, ticketId);
     const sender = await this.#users.load(userId);
     if (!sender || (draft.isInternal && side === 'owner')) throw new Failure('FORBIDDEN', undefined, 'Access denied');
-    return this.#queue.run(ticketStreams(ticketId), async (tx) => {
+    return this.#write(ticketStreams(ticketId), async (tx) => {
       const { clientMessageId } = draft;
       const before = clientMessageId ? await findSent(tx.db, ticketId, userId, clientMessageId) : undefined;
       if (before) return { message: messageRecord(sameMessage(before, draft), side), repeated: true };
@@ -204,7 +205,7 @@ export class SupportService {
   /** One's own side has read everything in a ticket. @returns when, in milliseconds @throws Failure NOT_FOUND, FORBIDDEN */
   async read(userId: string, ticketId: string): Promise<number> {
     const side = await this.sideOf(userId, ticketId);
-    return this.#queue.run(ticketStreams(ticketId), async (tx) => {
+    return this.#write(ticketStreams(ticketId), async (tx) => {
       const row = (await findTicket(tx.db, ticketId))!;
       if (row[`${side}_unread`] === 0) return tx.now;
       await updateTicket(tx.db, ticketId, { [`${side}_unread`]: 0 });
@@ -220,7 +221,7 @@ export class SupportService {
     for (;;) {
       const ids = await findTicketsToErase(this.#storage.db, userId, PORTION);
       if (ids.length === 0) return;
-      await this.#queue.run(ids.flatMap(ticketStreams), async (tx) => {
+      await this.#write(ids.flatMap(ticketStreams), async (tx) => {
         for (const id of ids) {
           await emptyMessagesOf(tx.db, id, userId);
           if ((await findTicket(tx.db, id))?.owner_id === userId) await updateTicket(tx.db, id, { subject: '' });
@@ -229,6 +230,12 @@ export class SupportService {
         }
       });
     }
+  }
+
+  // With the staff in memory, what is written is given to the sockets before its writer is answered.
+  async #write<T>(streams: readonly string[], work: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+    await this.#staff.load();
+    return this.#queue.run(streams, work);
   }
 
   async #afterMessage(tx: WriteTransaction, row: TicketRow, side: Side): Promise<void> {

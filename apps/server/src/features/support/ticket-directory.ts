@@ -23,6 +23,11 @@ export class TicketDirectory {
     return this.#owners.get(ticketId);
   }
 
+  /** Notes whose a ticket will be that is about to be made. */
+  learn(ticketId: string, ownerId: string): void {
+    this.#owners.set(ticketId, ownerId);
+  }
+
   /** The owner of a ticket. @throws Failure NOT_FOUND */
   async ownerOf(ticketId: string): Promise<string> {
     const owner = this.#owners.get(ticketId) ?? (isUuid(ticketId) ? await findOwner(this.#storage.db, ticketId) : undefined);

@@ -18,6 +18,9 @@ export class StaffDirectory {
   /** Who changed while the staff were being read: nobody knows which of the two states was read. */
   readonly #changedMeanwhile = new Set<string>();
 
+  /** Of people who changed and were no staff before: whether they are now. */
+  readonly #checks = new Set<Promise<void>>();
+
   constructor(@Inject(STORAGE) storage: Storage, users: UserDirectory) {
     this.#storage = storage;
     this.#users = users;
@@ -29,10 +32,11 @@ export class StaffDirectory {
     return this.#staff;
   }
 
-  /** Loads into memory who is staff. */
-  load(): Promise<void> {
-    if (this.#staff) return Promise.resolve();
-    return (this.#loading ??= this.#read().finally(() => (this.#loading = undefined)));
+  /** Loads into memory who is staff, by all changes that the log has told of so far. */
+  async load(): Promise<void> {
+    if (this.#checks.size > 0) await Promise.all(this.#checks);
+    if (this.#staff) return;
+    await (this.#loading ??= this.#read().finally(() => (this.#loading = undefined)));
   }
 
   /** Whether the store says, now, that the user is staff. */
@@ -65,10 +69,14 @@ export class StaffDirectory {
     if (!this.#staff) return;
     if (this.#staff.has(userId)) return this.#forget();
     // Most who change are no staff; only who became one matters.
-    void this.#users.load(userId).then(
-      (user) => belongs(user) && this.#forget(),
-      () => this.#forget(),
-    );
+    const check = this.#users
+      .load(userId)
+      .then(belongs, () => true)
+      .then((isOne) => {
+        this.#checks.delete(check);
+        if (isOne) this.#forget();
+      });
+    this.#checks.add(check);
   }
 
   #forget(): void {

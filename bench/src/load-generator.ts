@@ -1,19 +1,35 @@
 /** The load generator's process: carries out what `LoadProcess` asks, and ends with it. */
+import { FeedTraffic } from './feed-traffic.ts';
 import type { Command, Reply } from './load-process.ts';
 import { Traffic } from './traffic.ts';
 
+/** One of the two, from its first connections on. */
 let traffic: Traffic | undefined;
+let feed: FeedTraffic | undefined;
 
 async function carryOut(command: Command): Promise<Reply> {
-  if (command.command === 'connect') {
-    traffic ??= new Traffic(command.expectations);
-    await traffic.connect(command.port, command.seats);
-    return {};
+  switch (command.command) {
+    case 'connect':
+      traffic ??= new Traffic(command.expectations);
+      await traffic.connect(command.port, command.seats);
+      return {};
+    case 'connect-feed':
+      feed ??= new FeedTraffic();
+      await feed.connect(command.port, command.seats);
+      return {};
+    case 'run':
+      return { measurement: await connected(traffic).run(command.phase) };
+    case 'run-feed':
+      return { measurement: await connected(feed).run(command.phase) };
+    case 'check':
+      connected(traffic ?? feed).check();
+      return {};
   }
-  if (!traffic) throw new Error(`${command.command} before connect`);
-  if (command.command === 'run') return { measurement: await traffic.run(command.phase) };
-  traffic.check();
-  return {};
+}
+
+function connected<One>(one: One | undefined): One {
+  if (!one) throw new Error('nothing is connected');
+  return one;
 }
 
 process.on('message', (command: Command) => {
@@ -23,5 +39,6 @@ process.on('message', (command: Command) => {
 });
 process.on('disconnect', () => {
   traffic?.close();
+  feed?.close();
   process.exit(0);
 });

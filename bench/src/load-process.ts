@@ -1,12 +1,15 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { FeedPhase, FeedSeats } from './feed-traffic.ts';
 import type { Expectations, Measurement, Phase, Seat } from './traffic.ts';
 
 /** What the load generator's process is asked to do, one at a time; it answers each with a `Reply`. */
 export type Command =
   | { command: 'connect'; port: number; seats: Seat[]; expectations: Expectations }
   | { command: 'run'; phase: Phase }
+  | { command: 'connect-feed'; port: number; seats: FeedSeats }
+  | { command: 'run-feed'; phase: FeedPhase }
   | { command: 'check' };
 
 export type Reply = { measurement?: Measurement } | { error: string };
@@ -22,10 +25,16 @@ export class LoadProcess {
     await this.#ask({ command: 'connect', port, seats, expectations });
   }
 
-  async run(phase: Phase): Promise<Measurement> {
-    const reply = await this.#ask({ command: 'run', phase });
-    if (!reply.measurement) throw new Error('the load generator measured nothing');
-    return reply.measurement;
+  run(phase: Phase): Promise<Measurement> {
+    return this.#measured({ command: 'run', phase });
+  }
+
+  async connectFeed(port: number, seats: FeedSeats): Promise<void> {
+    await this.#ask({ command: 'connect-feed', port, seats });
+  }
+
+  runFeed(phase: FeedPhase): Promise<Measurement> {
+    return this.#measured({ command: 'run-feed', phase });
   }
 
   /** Rejects where a connection has broken meanwhile. */
@@ -38,6 +47,12 @@ export class LoadProcess {
     const ended = once(this.#child, 'exit');
     this.#child.disconnect();
     await ended;
+  }
+
+  async #measured(command: Command): Promise<Measurement> {
+    const reply = await this.#ask(command);
+    if (!reply.measurement) throw new Error('the load generator measured nothing');
+    return reply.measurement;
   }
 
   async #ask(command: Command): Promise<Exclude<Reply, { error: string }>> {

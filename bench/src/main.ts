@@ -1,11 +1,11 @@
-/** Compares Majlis with a bare Socket.IO server. See docs/benchmarks.md, which a full run writes. */
+/** Compares Majlis with a bare Socket.IO server, and its order feed with bare ws. See docs/benchmarks.md, which a full run writes. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureIdle, measureTraffic } from './measure.ts';
+import { measureFeed, measureIdle, measureTraffic } from './measure.ts';
 import type { Timing } from './measure.ts';
 import { peers } from './peers.ts';
 import type { PeerName } from './peers.ts';
@@ -43,7 +43,10 @@ for (const scenario of scenarios) {
       comparisons.push(...compare(scenario, scenario.comparisons, await measureIdle(scenario, chosenPeers, timing, place)));
       continue;
     }
-    const results = await measureTraffic(scenario, chosenPeers, timing, place);
+    const results =
+      scenario.kind === 'feed'
+        ? await measureFeed(scenario, chosenPeers, timing, place)
+        : await measureTraffic(scenario, chosenPeers, timing, place);
     comparisons.push(...compare(scenario, scenario.comparisons, results));
     for (const peer of chosenPeers) raw.push({ scenario: scenario.title, peer, measurement: results[peer]! });
   } catch (error) {

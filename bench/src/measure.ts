@@ -7,7 +7,7 @@ import { peers } from './peers.ts';
 import type { Gathering, PeerName } from './peers.ts';
 import { processResidentBytes } from './process-usage.ts';
 import { percentile } from './scenarios.ts';
-import type { IdleScenario, MemoryResult, TrafficScenario } from './scenarios.ts';
+import type { FeedScenario, IdleScenario, MemoryResult, TrafficScenario } from './scenarios.ts';
 import type { RunningServer } from './server-process.ts';
 import type { Measurement, Seat } from './traffic.ts';
 
@@ -39,35 +39,58 @@ interface IdleStand extends Stand {
 const drainMs = 15_000;
 const nobody: Gathering = { chats: 0, membersPerChat: 0, sendersPerChat: 0 };
 
-/** Runs a scenario on the peers, round by round in turn. Rejects where a message is missing, repeated or out of order. */
-export async function measureTraffic(
+/** What is measured round by round. */
+interface Rounds {
+  start(peer: PeerName, directory: string): Promise<RunningServer>;
+  connect(stand: Stand): Promise<void>;
+  run(stand: Stand, warmUpMs: number): Promise<Measurement>;
+}
+
+/** Sends messages on the peers, round by round in turn. Rejects where a message is missing, repeated or out of order. */
+export function measureTraffic(
   scenario: TrafficScenario,
   names: PeerName[],
   timing: Timing,
   directory: string,
 ): Promise<ByPeer<Measurement>> {
+  const { gathering, load } = scenario;
+  const { measureMs } = timing;
+  return measureRounds(names, timing, directory, {
+    start: (peer, place) => peers[peer].start(place),
+    async connect({ peer, server, load: generator }) {
+      const seats = await peers[peer].prepare(server, gathering);
+      await generator.connect(server.port, seats, peers[peer].expectations(gathering));
+    },
+    run: ({ server, load: generator }, warmUpMs) => generator.run({ load, warmUpMs, measureMs, drainMs, serverPid: server.pid }),
+  });
+}
+
+/** Makes orders on the peers, round by round in turn. Rejects where an order is missing, repeated or out of order on any screen. */
+export function measureFeed(scenario: FeedScenario, names: PeerName[], timing: Timing, directory: string): Promise<ByPeer<Measurement>> {
+  const { listeners, ordersPerSecond } = scenario;
+  const { measureMs } = timing;
+  return measureRounds(names, timing, directory, {
+    start: (peer, place) => peers[peer].startFeed(place),
+    connect: async ({ peer, server, load }) => load.connectFeed(server.port, await peers[peer].prepareFeed(server, listeners)),
+    run: ({ server, load }, warmUpMs) => load.runFeed({ ordersPerSecond, warmUpMs, measureMs, drainMs, serverPid: server.pid }),
+  });
+}
+
+async function measureRounds(names: PeerName[], timing: Timing, directory: string, rounds: Rounds): Promise<ByPeer<Measurement>> {
   const stands: Stand[] = [];
   const measured: ByPeer<Measurement> = {};
   try {
     for (const peer of names) {
-      const server = await peers[peer].start(made(join(directory, peer)));
-      const load = new LoadProcess();
-      stands.push({ peer, server, load });
-      const seats = await peers[peer].prepare(server, scenario.gathering);
-      await load.connect(server.port, seats, peers[peer].expectations(scenario.gathering));
+      const stand = { peer, server: await rounds.start(peer, made(join(directory, peer))), load: new LoadProcess() };
+      stands.push(stand);
+      await rounds.connect(stand);
     }
     for (let round = 0; round < timing.rounds; round++) {
       // Back and forth (A B, B A), so that a steady drift falls on both alike.
-      for (const { peer, server, load } of round % 2 === 0 ? stands : stands.toReversed()) {
-        const measurement = await load.run({
-          load: scenario.load,
-          warmUpMs: round === 0 ? timing.firstWarmUpMs : timing.warmUpMs,
-          measureMs: timing.measureMs,
-          drainMs,
-          serverPid: server.pid,
-        });
-        const earlier = measured[peer];
-        measured[peer] = earlier ? sum(earlier, measurement) : measurement;
+      for (const stand of round % 2 === 0 ? stands : stands.toReversed()) {
+        const measurement = await rounds.run(stand, round === 0 ? timing.firstWarmUpMs : timing.warmUpMs);
+        const earlier = measured[stand.peer];
+        measured[stand.peer] = earlier ? sum(earlier, measurement) : measurement;
       }
     }
     for (const { load } of stands) await load.check();
@@ -99,7 +122,12 @@ export async function measureIdle(
 
 async function idleStand(scenario: IdleScenario, peer: PeerName, directory: string): Promise<IdleStand> {
   const preparing = await peers[peer].start(directory);
-  const seats = await peers[peer].prepareIdle(preparing, scenario.warmUp + scenario.connections).finally(() => preparing.stop());
+  let seats: Seat[];
+  try {
+    seats = await peers[peer].prepareIdle(preparing, scenario.warmUp + scenario.connections);
+  } finally {
+    await preparing.stop();
+  }
   // Started anew, so that what making the users left in memory does not serve connections for nothing.
   const server = await peers[peer].start(directory);
   return { peer, server, load: new LoadProcess(), seats };

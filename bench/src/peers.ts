@@ -1,8 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LIMITS } from '@majlis/contract';
+import { LIMITS, khawam } from '@majlis/contract';
 import type { v2 } from '@majlis/contract';
+import type { FeedSeats } from './feed-traffic.ts';
 import { startServer } from './server-process.ts';
 import type { RunningServer } from './server-process.ts';
 import type { Expectations, Seat } from './traffic.ts';
@@ -25,6 +26,10 @@ export interface Peer {
   /** Makes users who connect and do no more. */
   prepareIdle(server: RunningServer, count: number): Promise<Seat[]>;
   expectations(gathering: Gathering): Expectations;
+  /** As `start`, for the order feed. */
+  startFeed(directory: string): Promise<RunningServer>;
+  /** Makes the members of staff who listen to the order feed. */
+  prepareFeed(server: RunningServer, listeners: number): Promise<FeedSeats>;
 }
 
 const inBuild = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -42,6 +47,11 @@ const bare: Peer = {
     Array.from({ length: gathering.chats }, (_, chat) => seatsOfChat(gathering, chat, chatIdOfBare(chat), bareAuth)).flat(),
   prepareIdle: async (_server, count) => Array.from({ length: count }, (_, index) => idleSeat(bareAuth(userId(index)))),
   expectations: ({ membersPerChat }) => ({ ownCopy: membersPerChat > 2, receiptsPerMessage: 0 }),
+  startFeed: (directory) => startServer(inBuild('bare-feed-server.js'), {}, join(directory, 'server.log')),
+  prepareFeed: async (_server, listeners) => ({
+    listeners: Array.from({ length: listeners }, (_, index) => feedPath(userId(index))),
+    headers: {},
+  }),
 };
 
 const majlis: Peer = {
@@ -83,6 +93,11 @@ const majlis: Peer = {
     ownCopy: true,
     receiptsPerMessage: membersPerChat <= LIMITS.receiptsPushedUpToMembers ? membersPerChat - 1 : 0,
   }),
+  startFeed: (directory) => majlis.start(directory),
+  prepareFeed: async (server, listeners) => {
+    await putUsers(server, listeners, { role: 'employee' });
+    return { listeners: Array.from({ length: listeners }, (_, index) => feedPath(token(userId(index)))), headers: { 'x-api-key': apiKey } };
+  },
 };
 
 export const peers: Record<PeerName, Peer> = { bare, majlis };
@@ -95,6 +110,8 @@ function seatsOfChat(gathering: Gathering, chat: number, chatId: string, authOf:
   return membersOfChat(gathering, chat).map((user, index) => ({ auth: authOf(user), chatId, sends: index < gathering.sendersPerChat }));
 }
 
+const feedPath = (token: string): string => `${khawam.feed.name}?token=${token}`;
+
 const idleSeat = (auth: string): Seat => ({ auth, chatId: null, sends: false });
 
 /** Of the form of the other server's chat ids, so that both servers' messages are of one size. */
@@ -102,15 +119,17 @@ const chatIdOfBare = (chat: number): string => `00000000-0000-7000-8000-${String
 
 const base64UrlOfJson = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
+const majlisAuth = (user: string): string => JSON.stringify({ token: token(user) });
+
 /** An HS256 token (RFC 7515) of the secret that the server is started with. */
-function majlisAuth(user: string): string {
+function token(user: string): string {
   const content = `${base64UrlOfJson({ alg: 'HS256', typ: 'JWT' })}.${base64UrlOfJson({ sub: user, exp: Math.floor(Date.now() / 1000) + tokenLifetimeS })}`;
-  return JSON.stringify({ token: `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}` });
+  return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
 }
 
-async function putUsers(server: RunningServer, count: number): Promise<void> {
+async function putUsers(server: RunningServer, count: number, fields: Partial<v2.PutUser> = {}): Promise<void> {
   await inTurns(count, async (index) => {
-    await request(server, 'PUT', `/api/v2/users/${userId(index)}`, undefined, { name: `User ${userId(index)}` });
+    await request(server, 'PUT', `/api/v2/users/${userId(index)}`, undefined, { name: `User ${userId(index)}`, ...fields });
   });
 }
 

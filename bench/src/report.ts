@@ -121,6 +121,8 @@ measured in turns, round by round.
   to 100 members, a delivered receipt for each recipient; the bare server sends neither receipt nor, one to one, the copy.
 - CPU is user and system time of the server process, all threads, as the operating system counts it. The load generator is
   a process of its own for each server, speaking raw WebSocket.
+- The order feed is measured beside a bare ws server (\`bench/src/bare-feed-server.ts\`) that takes the same POST and sends each order to
+  everybody with \`send\`; latency is from the POST to the screen.
 - Every run proves itself: each receiver must get each message once and in the order of \`seq\`, each message must be acknowledged
   and each receipt must come. Anything missing, repeated or out of order ends the run with an error and no page.
 - Messages and bytes are of the same shape for both. Latency is from sending to delivery; in a closed loop it mostly says how much was

@@ -41,7 +41,15 @@ export interface IdleScenario extends Described {
   comparisons: Comparison<MemoryResult>[];
 }
 
-export type Scenario = TrafficScenario | IdleScenario;
+/** Orders that come to many screens of the raw feed at once, evenly at a fixed rate. */
+export interface FeedScenario extends Described {
+  kind: 'feed';
+  listeners: number;
+  ordersPerSecond: number;
+  comparisons: Comparison<Measurement>[];
+}
+
+export type Scenario = TrafficScenario | FeedScenario | IdleScenario;
 
 /** The value below which `share` (0 to 1) of the values lie; NaN of none. */
 export function percentile(values: readonly number[], share: number): number {
@@ -94,6 +102,17 @@ export const scenarios: Scenario[] = [
   saturatedRoom(1000),
   pacedRoom(100),
   pacedRoom(1000),
+  {
+    kind: 'feed',
+    name: 'orders',
+    title: 'order feed, 500 screens, 40 orders/s, beside bare ws',
+    listeners: 500,
+    ordersPerSecond: pacedDeliveriesPerSecond / 500,
+    comparisons: [
+      { label: 'CPU µs per order', figure: cpuPerMessage, digits: 0, target: { ratioAtMost: 1.5 } },
+      { label: 'p99 latency, ms', figure: ({ latencies }) => percentile(latencies, 0.99), digits: 1, target: { below: 50 } },
+    ],
+  },
   {
     kind: 'idle',
     name: 'idle',

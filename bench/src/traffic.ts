@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processCpuMicroseconds } from './process-usage.ts';
-import { inbox, RawClient } from './raw-client.ts';
+import { RawClient } from './raw-client.ts';
 import type { PacketObserver } from './raw-client.ts';
+import { inbox } from './raw-websocket.ts';
 
 /** One connection to make: a user, and the chat it joins. */
 export interface Seat {

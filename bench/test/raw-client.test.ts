@@ -3,7 +3,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { inbox, RawClient } from '../src/raw-client.ts';
+import { RawClient } from '../src/raw-client.ts';
+import { inbox } from '../src/raw-websocket.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {

@@ -20,7 +20,15 @@ export class Failure extends Error {
   }
 }
 
+const FIELD_CHARACTERS = 200;
+
+/** A path into a payload as an error shows it. Its keys may be the client's own: an answer does not carry a megabyte of them back. */
+export function fieldName(path: string): string {
+  const shown = path.length > FIELD_CHARACTERS ? `${path.slice(0, FIELD_CHARACTERS)}…` : path;
+  return shown.toWellFormed() || 'payload';
+}
+
 /** `INVALID_DATA` that names the field. */
 export function invalid(field: string, problem: string): Failure {
-  return new Failure('INVALID_DATA', { field, problem });
+  return new Failure('INVALID_DATA', { field: fieldName(field), problem });
 }

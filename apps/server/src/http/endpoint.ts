@@ -45,7 +45,7 @@ export const Input = createParamDecorator((_, context: ExecutionContext) => {
 function read(schema: z.ZodType | undefined, value: unknown): unknown {
   if (!schema) return undefined;
   const problem = payloadProblem(value);
-  if (problem) throw invalid(problem.field || 'payload', problem.problem);
+  if (problem) throw invalid(problem.field, problem.problem);
   const result = schema.safeParse(value);
   if (!result.success) throw failureOf(result.error);
   return result.data;

@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode, type Locale, type v2 } from '@majlis/contract';
 import type { ZodError } from 'zod';
-import { Failure } from '../errors.ts';
+import { Failure, fieldName } from '../errors.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
 
 /** Any thrown value as a refusal that may be shown: what is not a `Failure` is unexpected, and says nothing of itself. */
@@ -13,7 +13,7 @@ export function asFailure(error: unknown): Failure {
 export function failureOf(error: ZodError): Failure {
   const issue = error.issues[0]!;
   const code = issue.code === 'custom' ? (issue.params?.['code'] as ErrorCode | undefined) : undefined;
-  return new Failure(code ?? 'INVALID_DATA', { field: issue.path.join('.') || 'payload', problem: issue.message });
+  return new Failure(code ?? 'INVALID_DATA', { field: fieldName(issue.path.join('.')), problem: issue.message });
 }
 
 /** An error as the contract shows it: §2. */

@@ -1,5 +1,5 @@
 import { payloadProblem, type ClientEvent } from '@majlis/contract';
-import { Failure } from '../errors.ts';
+import { Failure, invalid } from '../errors.ts';
 import { asFailure, errorBody, failureOf } from './error-body.ts';
 import type { EventLog } from './event-log.ts';
 import type { Metrics } from './metrics.ts';
@@ -70,11 +70,11 @@ export class Pipeline {
   #handle(session: Session, packet: InboundPacket, known: Registered | undefined): unknown {
     const allowed = this.#limiter.take(session.userId, known?.event.budget ?? 'light');
     if (!allowed.ok) throw new Failure('RATE_LIMIT', { retry_after_ms: allowed.retryAfterMs });
-    if (packet.malformed) throw new Failure('INVALID_DATA', { field: 'payload', problem: packet.malformed });
+    if (packet.malformed) throw invalid('payload', packet.malformed);
     if (!known) throw new Failure('UNKNOWN_EVENT');
     const payload = firstArgument(packet.data!);
     const problem = payloadProblem(payload);
-    if (problem) throw new Failure('INVALID_DATA', { field: problem.field || 'payload', problem: problem.problem });
+    if (problem) throw invalid(problem.field, problem.problem);
     const parsed = known.event.payload.safeParse(payload);
     if (!parsed.success) throw failureOf(parsed.error);
     return known.handler(session, parsed.data);

@@ -26,7 +26,14 @@ function nodeOn(storage: Storage, seconds: number, queue?: WriteQueue) {
   const writes = queue ?? new WriteQueue(storage, follower);
   const orders = new OrdersService(storage, writes, new UserDirectory(storage, follower), afterSeconds(seconds));
   const escalation = new EscalationService(storage, writes, follower, logger, afterSeconds(seconds));
-  return { orders, escalation, queue: writes, follower, escalated: () => warnings.flatMap(({ orderId }) => (orderId as number | undefined) ?? []), warnings };
+  return {
+    orders,
+    escalation,
+    queue: writes,
+    follower,
+    escalated: () => warnings.flatMap(({ orderId }) => (orderId as number | undefined) ?? []),
+    warnings,
+  };
 }
 
 for (const engine of ENGINES) {
@@ -59,7 +66,16 @@ for (const engine of ENGINES) {
       await one.queue.run([], (tx) =>
         tx.db
           .insertInto('users')
-          .values({ id: staff, name: staff, role: 'employee', is_master: 0, disabled: 0, search_key: staff, created_at: 0, updated_at: 0 } as never)
+          .values({
+            id: staff,
+            name: staff,
+            role: 'employee',
+            is_master: 0,
+            disabled: 0,
+            search_key: staff,
+            created_at: 0,
+            updated_at: 0,
+          } as never)
           .execute(),
       );
       const [forgotten, acknowledged, accepted] = [await make(one), await make(one), await make(one)];
@@ -70,7 +86,11 @@ for (const engine of ENGINES) {
       const last = await make(one);
       await expect.poll(() => one.escalated(), { timeout: 5_000 }).toContain(last);
       expect(one.escalated()).toEqual([forgotten, last]);
-      expect(one.warnings[0]).toMatchObject({ msg: 'Order not acknowledged', orderId: forgotten, orderNumber: expect.stringMatching(/^KH-/) });
+      expect(one.warnings[0]).toMatchObject({
+        msg: 'Order not acknowledged',
+        orderId: forgotten,
+        orderNumber: expect.stringMatching(/^KH-/),
+      });
     });
 
     test('nothing is said before its time, and what came while nobody ran is found at the start', async () => {
@@ -87,7 +107,10 @@ for (const engine of ENGINES) {
       const first = node(1);
       const storages = opened.anotherNode ? [opened.anotherNode(), opened.anotherNode()] : [];
       // An engine that is one process's alone has one writer; all who ask share it.
-      const nodes = storages.length > 0 ? [first, ...storages.map((storage) => node(1, storage))] : [first, node(1, opened.storage, first.queue), node(1, opened.storage, first.queue)];
+      const nodes =
+        storages.length > 0
+          ? [first, ...storages.map((storage) => node(1, storage))]
+          : [first, node(1, opened.storage, first.queue), node(1, opened.storage, first.queue)];
       const made = await Promise.all(Array.from({ length: 120 }, () => make(first)));
       for (const { escalation } of nodes) escalation.onApplicationBootstrap();
       const all = () => nodes.flatMap(({ escalated }) => escalated()).toSorted((a, b) => a - b);

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freshId, signToken, startServer, type TestServer } from '../support/server.ts';
 import { closeClients, connected } from '../support/sockets.ts';
-import { closeFeeds, feedClient, following, newOrder, newStaff, orderBody, type FeedOptions } from './feed-client.ts';
+import { closeFeeds, feedClient, following, newOrder, newStaff, type FeedOptions } from './feed-client.ts';
 
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string;
 const browser = process.env['CHROMIUM_PATH'];
@@ -13,7 +13,12 @@ let clerk: string;
 let customer: string;
 
 beforeAll(async () => {
-  server = await startServer({ TRUST_PROXY: '1', RATE_LIMIT_MAX_CONNECTS: '0', RATE_LIMIT_MAX_EVENTS: '100000', RATE_LIMIT_MAX_LIGHT: '100000' });
+  server = await startServer({
+    TRUST_PROXY: '1',
+    RATE_LIMIT_MAX_CONNECTS: '0',
+    RATE_LIMIT_MAX_EVENTS: '100000',
+    RATE_LIMIT_MAX_LIGHT: '100000',
+  });
   clerk = await newStaff(server);
   customer = freshId('customer');
   await server.createUser(customer);
@@ -57,7 +62,9 @@ ws.onclose = (e) => console.log('⚠️ Closed:', e.code, e.reason)
       await page.goto(`${server.url}/health/live`);
       const lines: string[] = [];
       page.on('console', (message) => lines.push(message.text()));
-      const printed = (text: string) => expect.poll(() => lines.find((line) => line.includes(text)), { timeout: 10_000 }).toBeDefined();
+      const printed = async (text: string) => {
+        await expect.poll(() => lines.find((line) => line.includes(text)), { timeout: 10_000 }).toBeDefined();
+      };
       await page.evaluate(SNIPPET(`${server.url.replace('http', 'ws')}/api/ws/orders?token=${server.token(clerk)}`));
       await printed('✅ Connected');
       await printed('"event":"connected"');
@@ -85,7 +92,8 @@ ws.onclose = (e) => console.log('⚠️ Closed:', e.code, e.reason)
     const quiet = await startServer();
     try {
       const [one, other] = [await newStaff(quiet), await newStaff(quiet)];
-      const lines = () => quiet.logs().flatMap(({ msg }) => (/WebSocket|roadcast/.test(msg ?? '') && msg !== 'WebSocket Event' ? [msg] : []));
+      const lines = () =>
+        quiet.logs().flatMap(({ msg }) => (/WebSocket|roadcast/.test(msg ?? '') && msg !== 'WebSocket Event' ? [msg] : []));
       await newOrder(quiet);
       expect(lines()).toEqual(['Broadcasting to 0 WebSocket connection(s)', 'Successfully broadcasted']);
       for (const id of [one, one, other]) await following(quiet, id);
@@ -144,7 +152,7 @@ describe('frames from the server', () => {
     await Promise.all(Array.from({ length: 100 }, () => newOrder(server)));
     const expected = Array.from({ length: 100 }, (_, i) => first + i);
     for (const screen of screens) {
-      await screen.version(expected.at(-1)!);
+      await screen.version(first + 99);
       expect(screen.of('order_created').map(({ version }) => version)).toEqual(expected);
     }
   });
@@ -189,7 +197,10 @@ describe('frames from the client, text or binary', () => {
     const made = await newOrder(server);
     one.ws.send(Buffer.from(JSON.stringify({ event: 'order_ack', data: { order_id: made.order_id } })));
     for (const screen of [one, other]) {
-      expect(await screen.next('order_updated')).toMatchObject({ version: made.version + 1, data: { order_id: made.order_id, status: 'new', acknowledged_by: clerk } });
+      expect(await screen.next('order_updated')).toMatchObject({
+        version: made.version + 1,
+        data: { order_id: made.order_id, status: 'new', acknowledged_by: clerk },
+      });
     }
     other.send({ event: 'order_ack', data: { order_id: made.order_id } });
     const next = await newOrder(server);
@@ -254,7 +265,9 @@ describe('frames from the client, text or binary', () => {
       const [feed, screen] = [await following(limited, one), await following(limited, await newStaff(limited))];
       const made = [await newOrder(limited), await newOrder(limited), await newOrder(limited)];
       for (const { order_id } of made) feed.send({ event: 'order_ack', data: { order_id } });
-      expect(await feed.next('error')).toMatchObject({ data: { code: 'RATE_LIMIT', event: 'order_ack', details: { retry_after_ms: expect.any(Number) } } });
+      expect(await feed.next('error')).toMatchObject({
+        data: { code: 'RATE_LIMIT', event: 'order_ack', details: { retry_after_ms: expect.any(Number) } },
+      });
       for (let i = 0; i < 20; i++) feed.send({ event: 'order_ack', data: { order_id: made[2].order_id } });
       await feed.barrier();
       expect(feed.of('error')).toHaveLength(1);
@@ -277,7 +290,12 @@ describe('frames from the client, text or binary', () => {
     feed.ws.send('ping');
     await feed.next('pong');
     const lines = () => server.logs().filter(({ msg, ip }) => msg === 'WebSocket Event' && ip === '203.0.113.7');
-    await expect.poll(() => lines().map(({ userId, event }) => [userId, event])).toEqual([[clerk, 'unknown'], [clerk, 'ping']]);
+    await expect
+      .poll(() => lines().map(({ userId, event }) => [userId, event]))
+      .toEqual([
+        [clerk, 'unknown'],
+        [clerk, 'ping'],
+      ]);
     expect(JSON.stringify(server.logs())).not.toContain(secret);
   });
 });
@@ -293,7 +311,10 @@ describe('who may connect', () => {
     ['one without exp', () => ({ query: { token: server.token(clerk, { exp: undefined }) } })],
     ['one of another secret', () => ({ query: { token: signToken({ sub: clerk, exp: seconds() + 60 }, { secret: 'x'.repeat(32) }) } })],
     ['one of nobody', () => ({ query: { token: server.token(freshId('nobody')) } })],
-    ['a bad one in the query and a good one in the header', () => ({ query: { token: 'bad' }, headers: { authorization: `Bearer ${server.token(clerk)}` } })],
+    [
+      'a bad one in the query and a good one in the header',
+      () => ({ query: { token: 'bad' }, headers: { authorization: `Bearer ${server.token(clerk)}` } }),
+    ],
   ])('the upgrade is accepted and the socket closed at once with 4401 `unauthorized`: %s', async (_, options) => {
     const feed = feedClient(server, options());
     expect(await feed.next('close')).toEqual(UNAUTHORIZED);
@@ -413,6 +434,16 @@ describe('who is out again', () => {
     expect((await following(server, clerk)).of('connected')[0].data.connections).toBe(2);
   });
 
+  test('at once, even where the peer does not answer the close', async () => {
+    const id = await newStaff(server);
+    const screen = await following(server, id);
+    screen.ws.pause();
+    await server.createUser(id, { role: 'user' });
+    const connections = async () => (await following(server, clerk)).of('connected')[0].data.connections as number;
+    expect(await connections()).toBe(1);
+    expect((await server.api('GET', `/api/v2/users/${id}`, { key: true, onBehalfOf: clerk })).body.online).toBe(false);
+  });
+
   test('one whose role is lost stays on Socket.IO', async () => {
     const id = await newStaff(server);
     const socket = await connected(server.url, '/', { token: server.token(id) });
@@ -435,7 +466,11 @@ describe('who is out again', () => {
     const timed = await startServer();
     try {
       const staff = await newStaff(timed);
-      const [well, silent, late] = [await following(timed, staff), await following(timed, staff, { autoPong: false }), await following(timed, staff, { autoPong: false })];
+      const [well, silent, late] = [
+        await following(timed, staff),
+        await following(timed, staff, { autoPong: false }),
+        await following(timed, staff, { autoPong: false }),
+      ];
       const pings = { well: 0, silent: 0, late: 0 };
       well.ws.on('ping', () => pings.well++);
       silent.ws.on('ping', () => pings.silent++);

@@ -1,5 +1,6 @@
 import { khawam } from '@majlis/contract';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WriteQueue } from '../../src/log/write-queue.ts';
 import { SERVER_ENGINES, freshId, type ApiOptions, type TestServer } from '../support/server.ts';
 import { connected, closeClients } from '../support/sockets.ts';
 import { closeFeeds, following, newOrder, newStaff, orderBody } from './feed-client.ts';
@@ -32,7 +33,10 @@ for (const engine of SERVER_ENGINES) {
       server.api('PATCH', `/api/orders/${id}`, { ...options, body: { status } });
     const refused = (status: number, code: string, details: object = {}) => ({
       status,
-      body: expect.objectContaining({ code, ...(Object.keys(details).length > 0 && { details: expect.objectContaining(details) }) }) as object,
+      body: expect.objectContaining({
+        code,
+        ...(Object.keys(details).length > 0 && { details: expect.objectContaining(details) }),
+      }) as object,
     });
 
     test('"POST /api/orders (a signed-in user or an API key)": 201 and the order itself, as GET gives it', async () => {
@@ -105,10 +109,30 @@ for (const engine of SERVER_ENGINES) {
       expect(next.version).toBe(made.body.version + 1);
     });
 
-    test.each([{ order_id: 5 }, { order_number: 'A-1' }, { created_at: '2024-01-01T00:00:00Z' }])('nobody else may give %j', async (chosen) => {
-      const field = Object.keys(chosen)[0]!;
-      for (const as of [customer, clerk]) expect(await post(chosen, { as })).toMatchObject(refused(403, 'FORBIDDEN', { field }));
+    test('a time without an offset is UTC, wherever the server stands', async () => {
+      const { TZ } = process.env;
+      process.env['TZ'] = 'Asia/Damascus';
+      try {
+        for (const [created_at, expected] of [
+          ['2024-01-01T00:00:00', '2024-01-01T00:00:00.000Z'],
+          ['2024-07-01T00:00:00.5', '2024-07-01T00:00:00.500Z'],
+          ['2024-07-01T00:00:00Z', '2024-07-01T00:00:00.000Z'],
+          ['2024-07-01T00:00:00-02:30', '2024-07-01T02:30:00.000Z'],
+        ])
+          expect((await newOrder(server, { created_at })).created_at).toBe(expected);
+      } finally {
+        if (TZ === undefined) delete process.env['TZ'];
+        else process.env['TZ'] = TZ;
+      }
     });
+
+    test.each([{ order_id: 5 }, { order_number: 'A-1' }, { created_at: '2024-01-01T00:00:00Z' }])(
+      'nobody else may give %j',
+      async (chosen) => {
+        const field = Object.keys(chosen)[0]!;
+        for (const as of [customer, clerk]) expect(await post(chosen, { as })).toMatchObject(refused(403, 'FORBIDDEN', { field }));
+      },
+    );
 
     test('order numbers count 1, 2, 3 … in each year, and go on behind one that a key gave', async () => {
       const in2019 = (fields = {}) => newOrder(server, { created_at: '2019-06-01T00:00:00Z', ...fields });
@@ -132,7 +156,10 @@ for (const engine of SERVER_ENGINES) {
         expect(first.status).toBe(201);
         await patch(first.body.order_id, 'accepted');
         const repeat = await keyed(key);
-        expect(repeat).toMatchObject({ status: 200, body: { order_id: first.body.order_id, status: 'accepted' } });
+        expect(repeat).toMatchObject({
+          status: 200,
+          body: { order_id: first.body.order_id, status: 'accepted', version: first.body.version + 1 },
+        });
         expect(await keyed(key, { items_count: 4 })).toMatchObject(refused(409, 'CONFLICT', { field: 'Idempotency-Key' }));
         const after = await newOrder(server);
         await feed.version(after.version);
@@ -161,6 +188,23 @@ for (const engine of SERVER_ENGINES) {
         expect((await keyed(key, { order_id: 800_002 }, { key: true })).status).toBe(201);
         // Its own id is not in its way.
         expect((await keyed(key, { order_id: 800_002 }, { key: true })).status).toBe(200);
+      });
+
+      test('after 24 hours it is another key', async () => {
+        const [old, newer] = [freshId('key'), freshId('key')];
+        for (const key of [old, newer]) await keyed(key);
+        const age = (key: string, ms: number) =>
+          server.app.get(WriteQueue, { strict: false }).run([], (tx) =>
+            tx.db
+              .updateTable('order_keys')
+              .set({ created_at: tx.now - ms })
+              .where('key', '=', key)
+              .execute(),
+          );
+        await age(old, 24 * 3_600_000 + 1);
+        await age(newer, 24 * 3_600_000 - 60_000);
+        expect((await keyed(old, { items_count: 9 })).status).toBe(201);
+        expect((await keyed(newer)).status).toBe(200);
       });
 
       test.each(['', 'k'.repeat(256)])('a key of no use is INVALID_DATA: %j', async (key) => {
@@ -225,7 +269,8 @@ for (const engine of SERVER_ENGINES) {
       // Somebody has to acknowledge: a key says who.
       expect(await asks({ key: true })).toEqual([200, 200, 409, 400]);
       expect(await asks({ key: true, onBehalfOf: customer })).toEqual([200, 200, 409, 403]);
-      for (const role of ['employee', 'manager', 'admin']) expect(await asks({ as: await newStaff(server, role) })).toEqual([200, 200, 409, 200]);
+      for (const role of ['employee', 'manager', 'admin'])
+        expect(await asks({ as: await newStaff(server, role) })).toEqual([200, 200, 409, 200]);
     });
 
     test('"What the store says at the time of each action decides"', async () => {
@@ -236,14 +281,17 @@ for (const engine of SERVER_ENGINES) {
       expect(await list()).toMatchObject(refused(403, 'FORBIDDEN'));
     });
 
-    test.each(['0', '-1', '1.5', 'abc', '01', '9'.repeat(30), '123456789012345'])('an id that no order has is NOT_FOUND: %s', async (id) => {
-      for (const [method, path, body] of [
-        ['GET', `/api/orders/${id}`, undefined],
-        ['PATCH', `/api/orders/${id}`, { status: 'accepted' }],
-        ['POST', `/api/orders/${id}/ack`, undefined],
-      ] as const)
-        expect(await server.api(method, path, { as: clerk, body })).toMatchObject(refused(404, 'NOT_FOUND'));
-    });
+    test.each(['0', '-1', '1.5', 'abc', '01', '9'.repeat(30), '123456789012345'])(
+      'an id that no order has is NOT_FOUND: %s',
+      async (id) => {
+        for (const [method, path, body] of [
+          ['GET', `/api/orders/${id}`, undefined],
+          ['PATCH', `/api/orders/${id}`, { status: 'accepted' }],
+          ['POST', `/api/orders/${id}/ack`, undefined],
+        ] as const)
+          expect(await server.api(method, path, { as: clerk, body })).toMatchObject(refused(404, 'NOT_FOUND'));
+      },
+    );
 
     test('POST /api/orders/:id/ack: it is the first who acknowledged it; the next changes nothing', async () => {
       const [one, other] = [await newStaff(server), await newStaff(server, 'manager')];

@@ -5,6 +5,7 @@ import { temporaryDatabase, POSTGRES_SERVER } from '../support/engines.ts';
 import { seededRandom } from '../support/random.ts';
 import { SERVER_ENGINES, startServer, type TestServer } from '../support/server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { closeClients, connected } from '../support/sockets.ts';
 import { closeFeeds, feedClient, following, newOrder, newStaff } from './feed-client.ts';
 
 const LIMITLESS = { RATE_LIMIT_MAX_EVENTS: '1000000', RATE_LIMIT_MAX_LIGHT: '1000000' };
@@ -28,9 +29,12 @@ for (const engine of SERVER_ENGINES) {
       await server.stop();
     });
 
-    const since = (query: Record<string, string | number>) => ({ query: Object.fromEntries(Object.entries(query).map(([k, v]) => [k, String(v)])) });
+    const since = (query: Record<string, string | number>) => ({
+      query: Object.fromEntries(Object.entries(query).map(([k, v]) => [k, String(v)])),
+    });
     const acknowledge = async (id: number) => (await server.api('POST', `/api/orders/${id}/ack`, { as: clerk })).body;
-    const forgetAll = () => server.app.get(WriteQueue, { strict: false }).run([], (tx) => deleteEntriesBefore(tx.db, Date.now() + 1, 100_000));
+    const forgetAll = () =>
+      server.app.get(WriteQueue, { strict: false }).run([], (tx) => deleteEntriesBefore(tx.db, Date.now() + 1, 100_000));
 
     test.each(['since', 'since_version'] as const)(
       'a clerk whose network is cut while fifty orders come sees all fifty once, in order, on return: %s',
@@ -42,7 +46,10 @@ for (const engine of SERVER_ENGINES) {
         proxy.forsake();
         const fifty: { order_id: number }[] = [];
         for (let i = 0; i < 50; i++) fifty.push(await newOrder(server));
-        const back = await following(server, clerk, { port: proxy.port, ...since({ [field]: field === 'since' ? seen.order_id : seen.version }) });
+        const back = await following(server, clerk, {
+          port: proxy.port,
+          ...since({ [field]: field === 'since' ? seen.order_id : seen.version }),
+        });
         const live = await newOrder(server);
         await back.version(live.version);
         await back.barrier();
@@ -106,7 +113,10 @@ for (const engine of SERVER_ENGINES) {
 
     test('0 is the beginning', async () => {
       const total = (await server.api('GET', '/api/orders?limit=1', { as: clerk })).body.version;
-      const [orders, changes] = [await following(server, clerk, since({ since: 0 })), await following(server, clerk, since({ since_version: 0 }))];
+      const [orders, changes] = [
+        await following(server, clerk, since({ since: 0 })),
+        await following(server, clerk, since({ since_version: 0 })),
+      ];
       await changes.version(total);
       await orders.version((await newOrder(server)).version);
       expect(changes.changes()).toHaveLength(total);
@@ -152,9 +162,9 @@ for (const engine of SERVER_ENGINES) {
       const said = `SEED=${random.seed}`;
       const ids: number[] = [(await newOrder(server)).order_id];
       const first = (await newOrder(server)).version;
-      let writing = true;
+      const writing = new AbortController();
       const write = async () => {
-        while (writing) {
+        while (!writing.signal.aborted) {
           if (random.below(3) > 0) ids.push((await newOrder(server)).order_id);
           else await acknowledge(ids[random.below(ids.length)]!);
         }
@@ -165,9 +175,10 @@ for (const engine of SERVER_ENGINES) {
         const current = (await server.api('GET', '/api/orders?limit=1', { as: clerk })).body.version as number;
         const version = first + random.below(current - first + 1);
         clients.push({ version, feed: feedClient(server, { query: { token: server.token(clerk), since_version: String(version) } }) });
-        if (random.below(2) === 0) clients.push({ version: undefined, feed: feedClient(server, { query: { token: server.token(clerk) } }) });
+        if (random.below(2) === 0)
+          clients.push({ version: undefined, feed: feedClient(server, { query: { token: server.token(clerk) } }) });
       }
-      writing = false;
+      writing.abort();
       await writers;
       const last = (await newOrder(server)).version;
       for (const { version, feed } of clients) {
@@ -183,7 +194,9 @@ for (const engine of SERVER_ENGINES) {
       const said = `SEED=${random.seed}`;
       const start = await newOrder(server);
       for (let i = 0; i < 250; i += 50) await Promise.all(Array.from({ length: 50 }, () => newOrder(server)));
-      const all = (await server.api('GET', '/api/orders?limit=200', { as: clerk })).body.data.map(({ order_id }: { order_id: number }) => order_id) as number[];
+      const all = (await server.api('GET', '/api/orders?limit=200', { as: clerk })).body.data.map(
+        ({ order_id }: { order_id: number }) => order_id,
+      ) as number[];
       const clients = [];
       for (let i = 0; i < 20; i++) {
         clients.push(feedClient(server, { query: { token: server.token(clerk), since: String(start.order_id) } }));
@@ -214,12 +227,22 @@ test('a long replay waits for its reader, and is not cut off for it', { timeout:
     // Some ten megabytes: more than the network takes by itself.
     const COUNT = 12_000;
     for (let i = 0; i < COUNT; i += 400) {
-      await Promise.all(Array.from({ length: 400 }, () => newOrder(server, { customer_name: 'ن'.repeat(200), delivery_type: 'x'.repeat(32) })));
+      await Promise.all(
+        Array.from({ length: 400 }, () => newOrder(server, { customer_name: 'ن'.repeat(200), delivery_type: 'x'.repeat(32) })),
+      );
     }
     const slow = feedClient(server, { query: { token: server.token(clerk), since_version: '0' } });
     await slow.next('order_created');
     slow.ws.pause();
+    // The feed carries no chats: what is said to somebody who is only here is not delivered, even while the feed replays.
+    await server.createUser('sender');
+    const sender = await connected(server.url, '/', { token: server.token('sender') });
+    const chat = (await server.api('POST', '/api/v2/chats', { as: 'sender', body: { type: 'direct', member_ids: [clerk] } })).body;
+    await sender.ask('chat:message:send', { chat_id: chat.id, type: 'text', content: 'hello' });
+    await sender.next('chat:message:new');
     const live = await newOrder(server);
+    expect((await server.api('GET', `/api/v2/chats/${chat.id}/messages`, { as: 'sender' })).body.data[0].status).toBe('sent');
+    expect(sender.of('chat:message:delivered')).toEqual([]);
     const other = await following(server, clerk, { query: { since_version: String(live.version - 1) } });
     await other.version(live.version);
     slow.ws.resume();
@@ -227,6 +250,7 @@ test('a long replay waits for its reader, and is not cut off for it', { timeout:
     expect(slow.of('order_created').map(({ version }) => version)).toEqual(Array.from({ length: COUNT + 1 }, (_, i) => i + 1));
   } finally {
     closeFeeds();
+    closeClients();
     await server.stop();
   }
 });
@@ -234,7 +258,10 @@ test('a long replay waits for its reader, and is not cut off for it', { timeout:
 describe.skipIf(POSTGRES_SERVER === undefined)('two nodes', () => {
   test('a client that has seen more than this node has been told of gets neither gap nor repeat here', async () => {
     const database = await temporaryDatabase(POSTGRES_SERVER!);
-    const [one, other] = [await startServer({ ...LIMITLESS, DATABASE_URL: database.url }), await startServer({ ...LIMITLESS, DATABASE_URL: database.url })];
+    const [one, other] = [
+      await startServer({ ...LIMITLESS, DATABASE_URL: database.url }),
+      await startServer({ ...LIMITLESS, DATABASE_URL: database.url }),
+    ];
     try {
       const clerk = await newStaff(one);
       const made = [await newOrder(one), await newOrder(one), await newOrder(one)];
@@ -263,9 +290,11 @@ describe.skipIf(POSTGRES_SERVER === undefined)('two nodes', () => {
     const one = await startServer({ ...LIMITLESS, DATABASE_URL: database.url });
     try {
       const clerk = await newStaff(one);
+      const before = await newOrder(one);
       const other = await startServer({ ...LIMITLESS, DATABASE_URL: database.url });
       try {
         const feed = await following(other, clerk);
+        expect(feed.of('connected')[0].data.version).toBe(before.version);
         const [first, second] = [await newOrder(one), await newOrder(one)];
         const own = await newOrder(other);
         await feed.version(own.version);

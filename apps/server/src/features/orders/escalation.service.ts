@@ -81,7 +81,8 @@ export class EscalationService implements OnApplicationBootstrap, OnModuleDestro
   async #look(): Promise<void> {
     this.#due = Infinity;
     try {
-      while ((await this.#escalateSome()) === PORTION);
+      await this.#escalateSome();
+      // Where more are due than were taken, that is at once.
       const next = await nextEscalation(this.#storage.db);
       this.#lookAt(Math.min(next ?? Infinity, Date.now() + LOOK_EVERY_MS));
     } catch (err) {
@@ -91,8 +92,7 @@ export class EscalationService implements OnApplicationBootstrap, OnModuleDestro
     }
   }
 
-  /** @returns how many orders were due, at most `PORTION` */
-  async #escalateSome(): Promise<number> {
+  async #escalateSome(): Promise<void> {
     const listener = this.#listener;
     const orders = await this.#queue.run(await listener.streams(), async (tx) => {
       const claimed = (await claimEscalations(tx.db, tx.now, PORTION)).map(recordOf);
@@ -100,6 +100,5 @@ export class EscalationService implements OnApplicationBootstrap, OnModuleDestro
       return claimed;
     });
     for (const { id, number } of orders) this.#logger.warn({ orderId: id, orderNumber: number }, 'Order not acknowledged');
-    return orders.length;
   }
 }

@@ -1,7 +1,8 @@
 /** SQL over orders. */
 import type { khawam } from '@majlis/contract';
+import { bulkInsert } from '../../storage/bulk.ts';
 import type { OrderKeysTable, OrdersTable } from '../../storage/schema.ts';
-import type { Database } from '../../storage/storage.ts';
+import type { Database, WriteConnection } from '../../storage/storage.ts';
 import type { OrderRecord } from './order-record.ts';
 
 /** An order as the domain knows it. */
@@ -31,27 +32,63 @@ export async function hasNumber(db: Database, number: string): Promise<boolean> 
   return (await db.selectFrom('orders').select('id').where('number', '=', number).executeTakeFirst()) !== undefined;
 }
 
-/** The highest id that an order has; 0 where there is none. Orders are never deleted, so no id above it has been used. */
-export async function highestId(db: Database): Promise<number> {
-  const row = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
-  return row?.id ?? 0;
+/**
+ * The highest id of all orders, and the highest index that a number of our own form has in a year; 0 where there is none. Orders are
+ * never deleted, so nothing above them has been used.
+ */
+export async function highestOf(db: Database, year: number): Promise<{ id: number; index: number }> {
+  const { id, index } = await db
+    .selectNoFrom((eb) => [
+      eb.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).as('id'),
+      eb.selectFrom('orders').select('number_index').where('number_year', '=', year).orderBy('number_index', 'desc').limit(1).as('index'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { id: id ?? 0, index: index ?? 0 };
 }
 
-/** The highest index that a number of our own form has in a year; 0 where there is none. */
-export async function highestIndex(db: Database, year: number): Promise<number> {
-  const row = await db
-    .selectFrom('orders')
-    .select('number_index')
-    .where('number_year', '=', year)
-    .orderBy('number_index', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.number_index ?? 0;
-}
+const INSERT = bulkInsert('orders', {
+  id: 'int8',
+  number: 'text',
+  number_year: 'int8',
+  number_index: 'int8',
+  customer_name: 'text',
+  customer_phone: 'text',
+  total_minor: 'int8',
+  final_minor: 'int8',
+  delivery_type: 'text',
+  items_count: 'int8',
+  status: 'text',
+  created_by: 'text',
+  customer_id: 'text',
+  created_at: 'int8',
+  created_version: 'int8',
+  version: 'int8',
+  escalate_at: 'int8',
+});
 
-/** Adds an order. */
-export async function insertOrder(db: Database, row: OrdersTable): Promise<void> {
-  await db.insertInto('orders').values(row).execute();
+/** Adds an order that nobody has acknowledged. */
+export async function insertOrder(connection: WriteConnection, row: Omit<OrdersTable, 'acknowledged_by'>): Promise<void> {
+  await connection.insertMany(INSERT, [
+    [
+      row.id,
+      row.number,
+      row.number_year,
+      row.number_index,
+      row.customer_name,
+      row.customer_phone,
+      row.total_minor,
+      row.final_minor,
+      row.delivery_type,
+      row.items_count,
+      row.status,
+      row.created_by,
+      row.customer_id,
+      row.created_at,
+      row.created_version,
+      row.version,
+      row.escalate_at,
+    ],
+  ]);
 }
 
 /** Changes an order. */

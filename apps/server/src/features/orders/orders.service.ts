@@ -18,8 +18,7 @@ import {
   findKey,
   findOrder,
   hasNumber,
-  highestId,
-  highestIndex,
+  highestOf,
   insertKey,
   insertOrder,
   ordersCreatedBetween,
@@ -93,18 +92,20 @@ export class OrdersService {
     }
     const customerId = caller.userId !== null && !(await this.isStaff(caller.userId)) ? caller.userId : null;
     return this.#queue.run([ORDERS_STREAM], async (tx) => {
-      const id = draft.id ?? (await highestId(tx.db)) + 1;
+      const createdAt = draft.createdAt ?? tx.now;
+      const year = new Date(createdAt).getUTCFullYear();
+      const highest = await highestOf(tx.db, year);
+      const id = draft.id ?? highest.id + 1;
       const before = idempotency && (await madeBefore(tx, caller.id, idempotency, id));
       if (before) return { order: before, version: tx.stream(ORDERS_STREAM).version, created: false };
       if (draft.id !== undefined && (await findOrder(tx.db, id))) throw new Failure('CONFLICT', { field: CHOSEN.id, problem: 'is taken' });
-      const createdAt = draft.createdAt ?? tx.now;
-      const number = draft.number ?? (await nextNumber(tx.db, createdAt));
+      const number = draft.number ?? orderNumber({ year, index: highest.index + 1 });
       if (draft.number !== undefined && (await hasNumber(tx.db, number)))
         throw new Failure('CONFLICT', { field: CHOSEN.number, problem: 'is taken' });
       const parts = numberParts(number);
       const order: OrderRecord = { ...draft, id, number, createdAt, status: 'new', acknowledgedBy: null };
       const version = tx.append(ORDERS_STREAM, ORDER_CREATED, { ...order, previous: null } satisfies OrderChange);
-      await insertOrder(tx.db, {
+      await insertOrder(tx.connection, {
         id,
         number,
         number_year: parts?.year ?? null,
@@ -118,7 +119,6 @@ export class OrdersService {
         status: order.status,
         created_by: caller.userId,
         customer_id: customerId,
-        acknowledged_by: null,
         created_at: createdAt,
         created_version: version,
         version,
@@ -216,11 +216,6 @@ export class OrdersService {
 
 async function streamState(db: Database): Promise<StreamState> {
   return (await readCounters(db, [ORDERS_STREAM])).get(ORDERS_STREAM)!;
-}
-
-async function nextNumber(db: Database, createdAt: number): Promise<string> {
-  const year = new Date(createdAt).getUTCFullYear();
-  return orderNumber({ year, index: (await highestIndex(db, year)) + 1 });
 }
 
 /** The order that was made under the key before; where there is none, the key is from now on this order's. @throws Failure CONFLICT */

@@ -6,8 +6,10 @@ import type { Settings } from './config/settings.ts';
 import { DemoModule } from './demo/demo.module.ts';
 import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
+import { NotificationsModule } from './features/notifications/notifications.module.ts';
 import { OrdersModule } from './features/orders/orders.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
+import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
 import { UsersModule } from './features/users/users.module.ts';
@@ -48,6 +50,8 @@ export class AppModule {
         SyncModule,
         UserSocketsModule,
         ChatsModule,
+        NotificationsModule,
+        SupportModule,
         SearchModule,
         OrdersModule,
         ConnectionModule,

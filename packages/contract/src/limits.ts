@@ -19,6 +19,8 @@ export const LIMITS = {
   syncStreams: 100,
   chatMembersShown: 20,
   chatMembers: 5_000,
+  notificationRecipients: 1_000,
+  ticketAttachments: 20,
   phoneCharacters: 32,
   /** Far below what a double counts exactly, so that all ids and all hundredths of an amount are told apart. */
   orderId: 999_999_999_999_999,

@@ -61,6 +61,12 @@ export const Time = z.string().meta({ format: 'date-time', description: 'ISO 860
 /** A whole number from 0. */
 export const Count = z.int().min(0);
 
+/** How many items of a list are asked for, in a query. */
+export const PageSize = z.coerce.number().int().min(1).max(LIMITS.pageMax).default(LIMITS.pageDefault);
+
+/** Yes or no, in a query. */
+export const Flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
 /** An absolute http or https URL. */
 export const HttpUrl = z
   .string()

@@ -1,10 +1,13 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { v2 } from '@majlis/contract';
+import type { allawzi, v2 } from '@majlis/contract';
 import { randomBytes } from 'node:crypto';
 import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
 import { ChatsService } from '../features/chats/chats.service.ts';
 import { MessagesService } from '../features/chats/messages.service.ts';
+import { NotificationsService } from '../features/notifications/notifications.service.ts';
+import { CannedRepliesService } from '../features/support/canned-replies.service.ts';
+import { SupportService } from '../features/support/support.service.ts';
 import { UsersService } from '../features/users/users.service.ts';
 
 interface DemoUser {
@@ -61,6 +64,59 @@ const CHATS: readonly DemoChat[] = [
   },
 ];
 
+interface DemoTicket {
+  owner: string;
+  subject: string;
+  priority: allawzi.TicketPriority;
+  /** Who said what, in order; the first is the owner. A note is for staff only. */
+  messages: readonly { by: string; says: string; note?: true }[];
+  /** What staff made of it. */
+  outcome?: { by: string } & allawzi.PatchTicket;
+}
+
+const TICKETS: readonly DemoTicket[] = [
+  {
+    owner: 'sam',
+    subject: 'My order arrived without the charger',
+    priority: 'high',
+    messages: [
+      { by: 'sam', says: 'Hello, the box was sealed but there is no charger in it.' },
+      { by: 'layla', says: 'I am sorry to hear that, Sam. Could you send a photo of the label on the box?' },
+      { by: 'layla', says: 'المستودع أكد نقص القطعة في هذه الدفعة', note: true },
+      { by: 'sam', says: 'Of course, one moment.' },
+    ],
+    outcome: { by: 'omar', assigneeId: 'layla' },
+  },
+  {
+    owner: 'maria',
+    subject: 'Не приходит код подтверждения',
+    priority: 'normal',
+    messages: [
+      { by: 'maria', says: 'Здравствуйте! Третий день не могу войти: код не приходит.' },
+      { by: 'anna', says: 'Здравствуйте, Мария! Сбой у оператора исправлен, попробуйте ещё раз.' },
+    ],
+    outcome: { by: 'anna', status: 'resolved', assigneeId: 'anna' },
+  },
+  {
+    owner: 'maria',
+    subject: 'Как изменить адрес доставки?',
+    priority: 'low',
+    messages: [{ by: 'maria', says: 'Я переехала, где поменять адрес?' }],
+  },
+];
+
+const CANNED_REPLIES = [
+  { title: 'تحية', message: 'مرحبا، شكرا لتواصلك معنا! كيف يمكننا مساعدتك؟' },
+  { title: 'Приветствие', message: 'Здравствуйте! Спасибо за обращение, уже смотрим.' },
+  { title: 'Greeting', message: 'Hello, and thank you for writing to us. We are looking into it.' },
+];
+
+const NOTIFICATIONS = [
+  { to: 'maria', type: 'booking_confirmed', title: 'Запись подтверждена', body: 'Пятница, 14:00, маникюр', data: { master_id: 'anna' } },
+  { to: 'anna', type: 'review_received', title: 'Новый отзыв', body: 'Мария поставила 5 из 5', data: { user_id: 'maria', rating: 5 } },
+  { to: 'omar', type: 'mention', title: 'أشارت إليك ليلى', body: 'وصلت ثلاث تذاكر جديدة هذا الصباح', data: { user_id: 'layla' } },
+];
+
 const ADDRESS_DOMAIN = 'demo.majlis.example';
 
 /** Something to see on the first start: people, chats and what they said. Passwords are random in each store. */
@@ -71,12 +127,18 @@ export class DemoData implements OnApplicationBootstrap {
     private readonly users: UsersService,
     private readonly chats: ChatsService,
     private readonly messages: MessagesService,
+    private readonly support: SupportService,
+    private readonly cannedReplies: CannedRepliesService,
+    private readonly notifications: NotificationsService,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     if (!this.settings.DEMO_DATA || (await this.users.any())) return;
     const logins = await Promise.all(USERS.map((user) => this.#makeUser(user)));
     for (const chat of CHATS) await this.#makeChat(chat);
+    for (const ticket of TICKETS) await this.#makeTicket(ticket);
+    for (const reply of CANNED_REPLIES) await this.cannedReplies.create('layla', reply);
+    for (const { to, ...notification } of NOTIFICATIONS) await this.notifications.notify([to], notification);
     process.stdout.write(`\nDemo users of this store (DEMO_DATA=false makes none):\n${logins.join('\n')}\n\n`);
   }
 
@@ -93,5 +155,14 @@ export class DemoData implements OnApplicationBootstrap {
     for (const [sender, content] of messages) {
       await this.messages.send(sender, view.chat.id, { type: 'text', content, metadata: {}, client_message_id: null, reply_to: null });
     }
+  }
+
+  async #makeTicket({ owner, subject, priority, messages: [first, ...others], outcome }: DemoTicket): Promise<void> {
+    const { user } = await this.users.profile(owner);
+    const { ticket } = await this.support.create(user, { subject, priority, message: first!.says, attachments: [] });
+    for (const { by, says, note = false } of others) {
+      await this.support.send(by, ticket.id, { message: says, attachments: [], isInternal: note });
+    }
+    if (outcome) await this.support.change(outcome.by, ticket.id, outcome);
   }
 }

@@ -102,3 +102,13 @@ export async function deleteEntriesBefore(db: Database, time: number, limit: num
   }
   return old.length;
 }
+
+/** Forgets all that a stream has said, as if it were too old: who asks for it is told to reload. */
+export async function forgetEntries(db: Database, stream: string): Promise<void> {
+  await db
+    .updateTable('streams')
+    .set((eb) => ({ forgotten: eb.ref('version') }))
+    .where('id', '=', stream)
+    .execute();
+  await db.deleteFrom('stream_log').where('stream', '=', stream).execute();
+}

@@ -9,9 +9,9 @@ export const HANDLES = 'majlis:handles';
 /** What a handler method is: one validated payload in, the acknowledgement out. It may throw a `Failure`; it never answers by itself. */
 export type Handler<E extends ClientEvent> = (session: Session, payload: PayloadOf<E>) => AckOf<E> | Promise<AckOf<E>>;
 
-/** Marks a class as the gateway of a namespace, in one dialect of it. */
-export function Gateway(namespace: string): ClassDecorator {
-  return applyDecorators(Injectable(), SetMetadata(GATEWAY, namespace));
+/** Marks a class as a gateway of these namespaces, in one dialect of them. */
+export function Gateway(...namespaces: [string, ...string[]]): ClassDecorator {
+  return applyDecorators(Injectable(), SetMetadata(GATEWAY, namespaces));
 }
 
 /** Marks a method as the handler of an event; the compiler holds it against the event's declaration. */

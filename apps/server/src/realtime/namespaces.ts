@@ -6,10 +6,14 @@ interface NamespaceRules {
   locale: Locale;
   /** The dialect that a socket speaks until it shows another. */
   dialect: string;
+  /** The kinds of streams that its sockets get. */
+  carries: ReadonlySet<string>;
   /** How a refused token is told: as the documents' clients expect it. */
   refusal: 'error-event' | 'connect-error';
 }
 
 export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
-  '/': { locale: 'en', dialect: 'v2', refusal: 'error-event' },
+  '/': { locale: 'en', dialect: 'v2', carries: new Set(['chat', 'user', 'orders']), refusal: 'error-event' },
+  '/notifications': { locale: 'ar', dialect: 'notifications', carries: new Set(['user']), refusal: 'connect-error' },
+  '/support': { locale: 'ar', dialect: 'support', carries: new Set(['ticket', 'ticket-staff']), refusal: 'connect-error' },
 };

@@ -30,6 +30,8 @@ export interface StreamKind {
   /** Loads into memory what `members` needs. */
   load(id: string): Promise<void>;
   interest(session: Session, stream: string): Interest;
+  /** In which projection a socket gets the stream, where that is not its dialect's for every stream. */
+  view?(session: Session, stream: string): string;
   /** True where an entry changes who the members are: what is kept of the stream's audience is dropped before it is published. */
   changesMembers(entry: LogEntry): boolean;
   /** Called after an entry has been given to the sockets of this node. */
@@ -40,15 +42,15 @@ export interface StreamKind {
 const BUSY_WITHIN_MS = 10;
 const BUSY_FROM_SOCKETS = 50;
 
-/** Sockets of one namespace and dialect: they get the very same bytes, unless they gather them in batches of their own. */
+/** Sockets of one namespace that get a stream in one dialect, or view of it: the very same bytes, unless they gather them in batches of their own. */
 class Group {
   readonly dialect: string;
   readonly sessions: [Session, ...Session[]];
   #open: SharedPackets | undefined;
   #pushedAt = 0;
 
-  constructor(first: Session) {
-    this.dialect = first.dialect;
+  constructor(first: Session, dialect: string) {
+    this.dialect = dialect;
     this.sessions = [first];
   }
 
@@ -158,6 +160,16 @@ export class Publisher {
     return audience;
   }
 
+  /** An entry as a socket gets it, live and in `sync`; undefined where the socket's dialect does not carry its kind. */
+  projectFor(session: Session, entry: LogEntry): WireEvent | undefined {
+    return this.project(entry, this.kindOf(entry.stream)?.view?.(session, entry.stream) ?? session.dialect);
+  }
+
+  /** Drops what is kept of the audiences of all streams of a kind: somebody may have them now who was no member of any. */
+  forgetAudiences(prefix: string): void {
+    for (const stream of this.#audiences.keys()) if (streamKind(stream) === prefix) this.#audiences.delete(stream);
+  }
+
   /** Drops what is kept of a stream's audience: who its members are has changed otherwise than by an entry of the log. */
   forgetAudience(stream: string): void {
     this.#audiences.delete(stream);
@@ -241,10 +253,11 @@ export class Publisher {
         const interest = session.carries(kind.prefix) ? kind.interest(session, stream) : 'none';
         if (interest === 'summary') summaries.push(session);
         if (interest !== 'full') continue;
-        const key = `${session.namespace} ${session.dialect} ${session.batched}`;
+        const view = kind.view?.(session, stream) ?? session.dialect;
+        const key = `${session.namespace} ${view} ${session.batched}`;
         const group = groups.get(key);
         if (group) group.sessions.push(session);
-        else groups.set(key, new Group(session));
+        else groups.set(key, new Group(session, view));
         users.add(userId);
       }
     }

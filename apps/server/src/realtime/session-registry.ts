@@ -9,6 +9,7 @@ export class SessionRegistry {
   readonly #byUser = new Map<string, Set<Session>>();
   readonly #byNamespace = new Map<string, number>();
   readonly #changeListeners: ((userId: string) => void)[] = [];
+  readonly #openListeners: ((session: Session) => void)[] = [];
   readonly #closeListeners: ((session: Session) => void)[] = [];
 
   /** Adds a socket that has just been authenticated. */
@@ -19,6 +20,7 @@ export class SessionRegistry {
     this.#byNamespace.set(session.namespace, this.count(session.namespace) + 1);
     session.connection.sessions.add(session);
     this.changed(session);
+    for (const listener of this.#openListeners) listener(session);
   }
 
   /** Removes a socket that has closed. */
@@ -72,6 +74,11 @@ export class SessionRegistry {
   /** Calls `listener` with the user whose sockets, or what they want, changed. */
   onChange(listener: (userId: string) => void): void {
     this.#changeListeners.push(listener);
+  }
+
+  /** Calls `listener` with every new session, once it has been greeted. */
+  onOpen(listener: (session: Session) => void): void {
+    this.#openListeners.push(listener);
   }
 
   /** Calls `listener` with every session that has closed. */

@@ -2,6 +2,7 @@ import type { Socket } from 'socket.io';
 import type { Failure } from '../errors.ts';
 import { errorBody } from './error-body.ts';
 import { ackPacket, eventPacket } from './frame.ts';
+import { NAMESPACES } from './namespaces.ts';
 import { BATCH, EventBatch, batchItem } from './event-batch.ts';
 import { Session } from './session.ts';
 
@@ -14,6 +15,10 @@ export class SocketIoSession extends Session {
   constructor({ socket, ...fields }: Fields) {
     super({ ...fields, id: socket.id, namespace: socket.nsp.name });
     this.#socket = socket;
+  }
+
+  override carries(prefix: string): boolean {
+    return NAMESPACES[this.namespace]!.carries.has(prefix);
   }
 
   packet(event: string, json: string): string {

@@ -81,11 +81,11 @@ export class SocketServer implements OnApplicationBootstrap {
   // Every provider marked with @Gateway; its methods marked with @On become the pipeline's handlers.
   #registerHandlers(): void {
     for (const { instance, metatype } of this.discovery.getProviders()) {
-      const namespace = metatype ? this.reflector.get<string | undefined>(GATEWAY, metatype) : undefined;
-      if (namespace === undefined) continue;
+      const namespaces = metatype ? this.reflector.get<string[] | undefined>(GATEWAY, metatype) : undefined;
+      if (namespaces === undefined) continue;
       for (const method of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance) as object)) {
         const event = this.reflector.get<ClientEvent | undefined>(HANDLES, instance[method]);
-        if (event) this.pipeline.register(namespace, event, instance[method].bind(instance));
+        if (event) for (const namespace of namespaces) this.pipeline.register(namespace, event, instance[method].bind(instance));
       }
     }
   }

@@ -3,6 +3,7 @@ import { Migrator, type Migration } from 'kysely/migration';
 import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
+import * as support from './migrations/2026-11-21-support.ts';
 import type { Storage } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
@@ -10,6 +11,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-core': core,
   '2026-11-21-message-search': messageSearch,
   '2026-11-21-orders': orders,
+  '2026-11-21-support': support,
 };
 
 /**

@@ -3,7 +3,7 @@
  * booleans are 0 or 1.
  */
 import type { Locale } from '@majlis/contract';
-import type { khawam, v2 } from '@majlis/contract';
+import type { allawzi, khawam, v2 } from '@majlis/contract';
 
 /** 0 or 1. */
 export type Bit = 0 | 1;
@@ -146,6 +146,67 @@ export interface MessageSearchPositionsTable {
   version: number;
 }
 
+export interface NotificationsTable {
+  id: string;
+  user_id: string;
+  /** The version of the user's stream at which it was made: the order of lists. */
+  created_version: number;
+  /** The version of the user's stream at its latest change. */
+  version: number;
+  type: string;
+  title: string;
+  body: string;
+  /** JSON object. */
+  data: string;
+  created_at: number;
+  read_at: number | null;
+}
+
+export interface TicketsTable {
+  id: string;
+  subject: string;
+  status: allawzi.TicketStatus;
+  priority: allawzi.TicketPriority;
+  owner_id: string;
+  assignee_id: string | null;
+  /** Messages of staff that the owner has not read, and of the owner that staff have not. */
+  owner_unread: number;
+  staff_unread: number;
+  created_at: number;
+  /** Of the latest change that its owner can see. */
+  updated_at: number;
+  first_response_at: number | null;
+  /** Null while it is open or pending. */
+  resolved_at: number | null;
+}
+
+/** A message has a place in each side's stream of its ticket; an internal note in that of staff only. */
+export interface TicketMessagesTable {
+  id: string;
+  ticket_id: string;
+  owner_seq: number | null;
+  owner_version: number | null;
+  staff_seq: number;
+  staff_version: number;
+  sender_id: string;
+  /** As they were when the message was sent: what its event said. */
+  sender_name: string;
+  sender_role: v2.Role;
+  message: string;
+  /** JSON array. */
+  attachments: string;
+  client_message_id: string | null;
+  created_at: number;
+}
+
+export interface CannedRepliesTable {
+  id: string;
+  title: string;
+  message: string;
+  created_by: string;
+  created_at: number;
+}
+
 export interface OrdersTable {
   id: number;
   number: string;
@@ -201,6 +262,10 @@ export interface Schema {
   stream_log: StreamLogTable;
   message_search: MessageSearchTable;
   message_search_positions: MessageSearchPositionsTable;
+  notifications: NotificationsTable;
+  tickets: TicketsTable;
+  ticket_messages: TicketMessagesTable;
+  canned_replies: CannedRepliesTable;
   orders: OrdersTable;
   order_keys: OrderKeysTable;
   application_state: ApplicationStateTable;

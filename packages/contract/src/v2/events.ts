@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Count, Reference, Time, UserId, Uuid, text } from '../values.ts';
 import { EditedText, MessageSend } from './message-types.ts';
+import { Notification } from './notifications.ts';
 import { Chat, Message } from './objects.ts';
 
 const Ok = z.object({ status: z.literal('ok') });
@@ -37,6 +38,8 @@ export const StreamPage = z
   })
   .meta({ id: 'StreamPage' });
 export type StreamPage = z.output<typeof StreamPage>;
+
+const NotificationRead = z.object({ notification_id: Uuid, is_read: z.literal(true), read_at: Time });
 
 export const clientEvents = {
   chatJoin: clientEvent({
@@ -112,6 +115,13 @@ export const clientEvents = {
     payload: z.object({ cursors: z.record(z.string(), Version) }),
     ack: z.object({ streams: z.record(z.string(), z.union([StreamPage, z.object({ error: ErrorBody })])) }),
   }),
+  notificationRead: clientEvent({
+    name: 'notification:read',
+    summary: 'Marks a notification as read.',
+    budget: 'light',
+    payload: z.object({ notification_id: Reference }),
+    ack: NotificationRead,
+  }),
   authRefresh: clientEvent({
     name: 'auth:refresh',
     summary: "Swaps the token for all of this user's sockets on the same connection.",
@@ -182,6 +192,17 @@ export const serverEvents = {
     summary: 'You are no longer in this chat.',
     payload: z.object({ chat_id: Uuid, version: Version }),
   }),
+  notificationNew: serverEvent({ name: 'notification:new', summary: 'A new notification.', payload: Notification }),
+  notificationRead: serverEvent({
+    name: 'notification:read',
+    summary: "A notification was read, on any surface; to the user's sockets.",
+    payload: NotificationRead.extend({ version: Version }),
+  }),
+  notificationReadAll: serverEvent({
+    name: 'notification:read_all',
+    summary: "All notifications were read; to the user's sockets.",
+    payload: z.object({ read_at: Time, version: Version }),
+  }),
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
 } as const;
@@ -189,7 +210,7 @@ export const serverEvents = {
 /** The namespace `/` as the v2 document's clients use it. */
 export const namespace: Namespace = {
   name: '/',
-  description: 'Service Platform v2: chats, snake_case.',
+  description: 'Service Platform v2: chats and notifications, snake_case.',
   receives: clientEvents,
   sends: serverEvents,
 };

@@ -1,4 +1,5 @@
 export * from './events.ts';
 export * from './message-types.ts';
+export * from './notifications.ts';
 export * from './objects.ts';
 export * from './routes.ts';

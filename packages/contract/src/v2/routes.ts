@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { route } from '../declare.ts';
 import { LOCALES } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { Count, HttpUrl, Reference, Time, UserId, text } from '../values.ts';
+import { Count, HttpUrl, PageSize, Reference, Time, UserId, text } from '../values.ts';
 import { EditedText, MessageDraft } from './message-types.ts';
 import { Chat, ChatMember, Me, Message, ROLES, User, UserProfile } from './objects.ts';
 
-const Limit = z.coerce.number().int().min(1).max(LIMITS.pageMax).default(LIMITS.pageDefault);
+
 /** Query of a list: an opaque cursor of ours and a page size. */
-export const Page = z.object({ cursor: z.string().optional(), limit: Limit });
+export const Page = z.object({ cursor: z.string().optional(), limit: PageSize });
 
 /** A list: `{data, next_cursor}`. */
 export function listOf<T extends z.ZodType>(item: T) {
@@ -140,7 +140,7 @@ export const messageRoutes = {
   list: route({
     method: 'GET', path: '/api/v2/chats/:id/messages', summary: 'Messages, always ascending; without before_seq or after_seq the newest.', tag: 'Messages',
     access: 'user', budget: 'light', params: ChatPath,
-    query: z.object({ before_seq: Seq.optional(), after_seq: Seq.optional(), cursor: z.string().optional(), limit: Limit }), answer: listOf(Message), status: 200,
+    query: z.object({ before_seq: Seq.optional(), after_seq: Seq.optional(), cursor: z.string().optional(), limit: PageSize }), answer: listOf(Message), status: 200,
     errors: ['INVALID_DATA', 'UNAUTHORIZED', 'CHAT_NOT_FOUND', 'FORBIDDEN'],
   }),
   send: route({

@@ -1,4 +1,2 @@
 /** The stream of a chat. */
 export const chatStream = (chatId: string) => `chat:${chatId}`;
-/** The stream of what concerns a user alone: memberships, notifications. */
-export const userStream = (userId: string) => `user:${userId}`;

@@ -37,8 +37,10 @@ export const CHAT_PROJECTIONS: Readonly<Record<string, Projections>> = {
       event: 'chat:created',
       data: { ...toV2Chat(data.chat, version, { unreadCount: 0, lastMessage: null, mutedUntil: null }), chat_version: data.chatVersion },
     }),
+    notifications: ({ data, version }: LogEntry<ChatAdded>) => ({ event: 'chat:created', data: { chatId: data.chat.id, version } }),
   },
   'chat.removed': {
     v2: ({ data, version }: LogEntry<ChatRemoved>) => ({ event: 'chat:removed', data: { chat_id: data.chatId, version } }),
+    notifications: ({ data, version }: LogEntry<ChatRemoved>) => ({ event: 'chat:removed', data: { chatId: data.chatId, version } }),
   },
 };

@@ -1,5 +1,7 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
+import { NotificationsModule } from '../notifications/notifications.module.ts';
 import { UsersService } from '../users/users.service.ts';
+import { EscalationNotices } from './escalation-notices.ts';
 import { EscalationService } from './escalation.service.ts';
 import { OrderFeedGateway } from './order-feed.gateway.ts';
 import { OrderFeedServer } from './order-feed.server.ts';
@@ -8,7 +10,8 @@ import { OrdersController } from './orders.controller.ts';
 import { OrdersService } from './orders.service.ts';
 
 @Module({
-  providers: [OrdersService, EscalationService, OrderFeed, OrderFeedGateway, OrderFeedServer],
+  imports: [NotificationsModule],
+  providers: [OrdersService, EscalationService, EscalationNotices, OrderFeed, OrderFeedGateway, OrderFeedServer],
   controllers: [OrdersController],
   exports: [OrdersService, EscalationService],
 })

@@ -16,15 +16,38 @@ export interface SyncedStreams {
   readonly prefix: string;
   /** The receipts of a stream that the user may follow. @throws Failure where the user may not */
   authorize(userId: string, id: string): Promise<Receipts>;
+  /** Which stream a user means by `<prefix>:<id>`, where it is not of that very name; and back. */
+  readonly alias?: { streamOf(userId: string, id: string): Promise<string>; nameOf(stream: string): string };
   /** The user's streams of this kind. */
   streamsOf(userId: string): Promise<readonly string[]>;
   /** The user has been given these entries. */
   fetched?(userId: string, stream: string, entries: readonly LogEntry[]): void;
 }
 
+/** The surface that asks. */
+export interface SyncSurface {
+  /** Which kinds of streams it has: of others its clients can know nothing. */
+  readonly carries: (prefix: string) => boolean;
+  /** An entry as its clients get it, undefined where they do not. */
+  readonly project: (entry: LogEntry) => { event: string; data: unknown } | undefined;
+}
+
+/** An event as its client would have had it live. */
+export interface SyncedEvent {
+  version: number;
+  event: string;
+  data: unknown;
+}
+
+/** A stream that the user may follow. */
+interface Followed {
+  stream: string;
+  receipts: Receipts;
+}
+
 /** What follows a version in a stream. */
-export interface StreamAnswer<Event> {
-  events: readonly Event[];
+export interface StreamAnswer {
+  events: SyncedEvent[];
   /** The version of the last event here, or the stream's own where there are none. */
   version: number;
   hasMore: boolean;
@@ -47,7 +70,10 @@ const STREAM_BYTES = 100;
 const RECEIPT_BYTES = 50;
 const COUNTERS_AT_ONCE = 1_000;
 
-const NOTHING = { events: [], hasMore: false, reset: false, receipts: null };
+/** What clients call the stream of the user alone. */
+const OWN = 'user';
+
+const nothing = (version: number): StreamAnswer => ({ events: [], version, hasMore: false, reset: false, receipts: null });
 
 /** Catching up: the same events, in the same order, as a socket that stayed was given live. */
 @Injectable()
@@ -69,65 +95,68 @@ export class SyncService {
   /**
    * What follows each cursor, and the current version of the user's streams that it did not name.
    * @param cursors by the client's stream names, of which `user` is the user's own
-   * @param project an entry as the client is to get it, undefined where it does not
    * @throws Failure INVALID_DATA for more than 100 streams; a stream that the user may not follow is answered in its place
    */
-  async sync<Event>(
+  async sync(
     userId: string,
     cursors: Readonly<Record<string, number>>,
-    project: (entry: LogEntry) => Event | undefined,
-  ): Promise<Map<string, StreamAnswer<Event> | Failure>> {
-    const asked = Object.entries(cursors).map(([name, version]) => ({ name, version, stream: name === 'user' ? `user:${userId}` : name }));
+    surface: SyncSurface,
+  ): Promise<Map<string, StreamAnswer | Failure>> {
+    const asked = Object.entries(cursors);
     if (asked.length > LIMITS.syncStreams)
       throw new Failure('INVALID_DATA', { field: 'cursors', problem: `must name at most ${LIMITS.syncStreams} streams` });
-    const others = await this.#streamsOf(userId);
-    for (const { stream } of asked) others.delete(stream);
-    const counters = await this.#counters([...others, ...asked.map(({ stream }) => stream)]);
-    const allowed = await this.#authorizeAll(
-      userId,
-      asked.map(({ stream }) => stream),
-    );
-    const answers = new Map<string, StreamAnswer<Event> | Failure>();
-    const room = roomBeside([...others], allowed);
-    for (const { name, version, stream } of asked) {
-      const receipts = allowed.get(stream)!;
+    const others = await this.#streamsOf(userId, surface);
+    const followed = await this.#followAll(userId, Object.keys(cursors), surface);
+    const streams = [...followed.values()].flatMap((one) => (one instanceof Failure ? [] : [one.stream]));
+    for (const stream of streams) others.delete(stream);
+    const counters = await this.#counters([...others.keys(), ...streams]);
+    const answers = new Map<string, StreamAnswer | Failure>();
+    const room = roomBeside([...others.keys()], followed);
+    for (const [name, version] of asked) {
+      const found = followed.get(name)!;
+      if (found instanceof Failure) {
+        answers.set(name, found);
+        continue;
+      }
+      const { stream, receipts } = found;
       const upToDate = version === (counters.get(stream)?.version ?? 0);
-      if (receipts instanceof Failure) answers.set(name, receipts);
-      else if (upToDate) answers.set(name, { ...NOTHING, version, receipts });
-      else answers.set(name, { ...(await this.#after(userId, stream, version, room, project)), receipts });
+      if (upToDate) answers.set(name, { ...nothing(version), receipts });
+      else answers.set(name, { ...(await this.#after(userId, stream, version, room, surface)), receipts });
     }
-    for (const stream of others) {
-      answers.set(stream === `user:${userId}` ? 'user' : stream, { ...NOTHING, version: counters.get(stream)?.version ?? 0 });
-    }
+    // One that was left just now has its refusal.
+    for (const [stream, name] of others) if (!answers.has(name)) answers.set(name, nothing(counters.get(stream)?.version ?? 0));
     return answers;
   }
 
-  async #authorizeAll(userId: string, streams: readonly string[]): Promise<Map<string, Receipts | Failure>> {
-    const allowed = new Map<string, Receipts | Failure>();
-    for (const stream of streams) {
+  async #followAll(userId: string, names: readonly string[], surface: SyncSurface): Promise<Map<string, Followed | Failure>> {
+    const followed = new Map<string, Followed | Failure>();
+    for (const name of names) {
       try {
-        allowed.set(stream, await this.#authorize(userId, stream));
+        followed.set(name, await this.#follow(userId, name, surface));
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
-        allowed.set(stream, error);
+        followed.set(name, error);
       }
     }
-    return allowed;
+    return followed;
   }
 
-  async #authorize(userId: string, stream: string): Promise<Receipts> {
+  async #follow(userId: string, name: string, { carries }: SyncSurface): Promise<Followed> {
+    const stream = name === OWN ? `${OWN}:${userId}` : name;
     const kind = this.#kinds.get(streamKind(stream));
-    if (!kind) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${stream.slice(0, 100)}` });
-    return kind.authorize(userId, stream.slice(stream.indexOf(':') + 1));
+    if (!kind || !carries(kind.prefix)) throw new Failure('NOT_FOUND', { field: 'cursors', problem: `no stream ${name.slice(0, 100)}` });
+    const id = stream.slice(stream.indexOf(':') + 1);
+    const receipts = await kind.authorize(userId, id);
+    return { stream: kind.alias ? await kind.alias.streamOf(userId, id) : stream, receipts };
   }
 
-  async #after<Event>(
+  async #after(
     userId: string,
     stream: string,
     version: number,
     room: Room,
-    project: (entry: LogEntry) => Event | undefined,
-  ): Promise<Omit<StreamAnswer<Event>, 'receipts'>> {
+    { project }: SyncSurface,
+  ): Promise<Omit<StreamAnswer, 'receipts'>> {
     const { counters, stored } = await this.#storage.snapshot(async (db) => ({
       counters: (await readCounters(db, [stream])).get(stream),
       stored: await this.#log.read(stream, version, room.events, db),
@@ -135,9 +164,10 @@ export class SyncService {
     const { version: current, forgotten } = counters ?? { version: 0, forgotten: 0 };
     if (version > current || version < forgotten) return { events: [], version: current, hasMore: false, reset: true };
     const entries: LogEntry[] = [];
-    const events: Event[] = [];
+    const events: SyncedEvent[] = [];
     for (const { entry } of stored) {
-      const event = project(entry);
+      const wire = project(entry);
+      const event = wire && { version: entry.version, ...wire };
       const bytes = event === undefined ? 0 : Buffer.byteLength(JSON.stringify(event)) + 1;
       if (bytes > room.bytes && !room.empty) break;
       room.empty = false;
@@ -146,14 +176,19 @@ export class SyncService {
       entries.push(entry);
       if (event !== undefined) events.push(event);
     }
-    if (entries.length > 0) this.#kinds.get(streamKind(stream))!.fetched?.(userId, stream, entries);
+    if (entries.length > 0) this.#kinds.get(streamKind(stream))?.fetched?.(userId, stream, entries);
     const last = entries.at(-1)?.version ?? version;
     return { events, version: last, hasMore: last < current, reset: false };
   }
 
-  async #streamsOf(userId: string): Promise<Set<string>> {
-    const streams = new Set<string>();
-    for (const kind of this.#kinds.values()) for (const stream of await kind.streamsOf(userId)) streams.add(stream);
+  /** The user's streams, each with the name that the surface's clients know it by. */
+  async #streamsOf(userId: string, { carries }: SyncSurface): Promise<Map<string, string>> {
+    const streams = new Map<string, string>();
+    for (const kind of this.#kinds.values()) {
+      if (!carries(kind.prefix)) continue;
+      for (const stream of await kind.streamsOf(userId))
+        streams.set(stream, kind.alias?.nameOf(stream) ?? (kind.prefix === OWN ? OWN : stream));
+    }
     return streams;
   }
 
@@ -168,13 +203,13 @@ export class SyncService {
 }
 
 /** The room that is left for events beside the streams that have none, and the receipts. */
-function roomBeside(others: readonly string[], allowed: ReadonlyMap<string, Receipts | Failure>): Room {
+function roomBeside(others: readonly string[], followed: ReadonlyMap<string, Followed | Failure>): Room {
   let taken = 0;
   for (const stream of others) taken += Buffer.byteLength(stream) + STREAM_BYTES;
-  for (const [stream, receipts] of allowed) {
-    taken += Buffer.byteLength(stream) + STREAM_BYTES;
-    if (receipts instanceof Failure) continue;
-    for (const userId in receipts) taken += Buffer.byteLength(userId) + RECEIPT_BYTES;
+  for (const [name, found] of followed) {
+    taken += Buffer.byteLength(name) + STREAM_BYTES;
+    if (found instanceof Failure) continue;
+    for (const userId in found.receipts) taken += Buffer.byteLength(userId) + RECEIPT_BYTES;
   }
   // Who is in very many chats gets some events all the same.
   return { events: LIMITS.syncEvents, bytes: Math.max(LIMITS.syncBytes - taken, LIMITS.syncBytes / 2), empty: true };

@@ -19,15 +19,15 @@ export class V2SyncGateway {
   @On(clientEvents.sync)
   async sync(session: Session, { cursors }: PayloadOf<typeof clientEvents.sync>) {
     const streams: Record<string, v2.StreamPage | { error: v2.ErrorBody }> = {};
-    const answers = await this.syncing.sync(session.userId, cursors, (entry) => {
-      const wire = this.publisher.project(entry, 'v2');
-      return wire && { version: entry.version, event: wire.event, data: wire.data };
+    const answers = await this.syncing.sync(session.userId, cursors, {
+      carries: (prefix) => session.carries(prefix),
+      project: (entry) => this.publisher.projectFor(session, entry),
     });
     for (const [name, answer] of answers) {
       if (answer instanceof Failure) streams[name] = { error: errorBody(answer, session.locale, clientEvents.sync.name) };
       else
         streams[name] = {
-          events: [...answer.events],
+          events: answer.events,
           version: answer.version,
           has_more: answer.hasMore,
           reset: answer.reset,

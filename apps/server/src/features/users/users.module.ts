@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { Presence } from './presence.ts';
+import { StaffDirectory } from './staff-directory.ts';
 import { UserDirectory } from './user-directory.ts';
 import { UsersController } from './users.controller.ts';
 import { UsersService } from './users.service.ts';
@@ -7,8 +8,8 @@ import { UsersService } from './users.service.ts';
 /** Global: everything that people do needs to know who they are. */
 @Global()
 @Module({
-  providers: [UserDirectory, UsersService, Presence],
+  providers: [UserDirectory, StaffDirectory, UsersService, Presence],
   controllers: [UsersController],
-  exports: [UserDirectory, UsersService, Presence],
+  exports: [UserDirectory, StaffDirectory, UsersService, Presence],
 })
 export class UsersModule {}

@@ -85,6 +85,12 @@ export async function hasActiveAdmin(db: Database): Promise<boolean> {
   return row !== undefined;
 }
 
+/** Ids of those who are staff and may sign in. */
+export async function findStaffIds(db: Database): Promise<string[]> {
+  const rows = await db.selectFrom('users').select('id').where('role', '!=', 'user').where('disabled', '=', 0).where('erased_at', 'is', null).execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Where a page of the list ends: whether the entry only contains what was asked for, its key, its id. */
 export type ListPosition = [rank: number, searchKey: string, id: string];
 

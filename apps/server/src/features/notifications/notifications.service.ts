@@ -1,0 +1,184 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { Failure } from '../../errors.ts';
+import { forgetEntries, readCounters } from '../../log/stream-log.repository.ts';
+import { WriteQueue } from '../../log/write-queue.ts';
+import type { WriteTransaction } from '../../log/write-transaction.ts';
+import { STORAGE } from '../../storage/storage.module.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { UserDirectory } from '../users/user-directory.ts';
+import { userStream } from '../users/user-stream.ts';
+import {
+  NOTIFICATIONS_READ,
+  NOTIFICATION_CREATED,
+  NOTIFICATION_READ,
+  type NotificationCreated,
+  type NotificationDraft,
+  type NotificationRead,
+  type NotificationRecord,
+  type NotificationsRead,
+} from './notification-record.ts';
+import {
+  countUnread,
+  deleteNotifications,
+  findNotification,
+  insertNotifications,
+  markAllRead,
+  markRead,
+  pageNotifications,
+  recordOf,
+  unreadAmong,
+} from './notifications.repository.ts';
+
+/** What marking as read led to. */
+export interface Marked {
+  /** Milliseconds. */
+  readAt: number;
+  unreadCount: number;
+}
+
+/** A page of one's notifications, and the version of the user's stream in the same snapshot. */
+export interface NotificationPage {
+  notifications: NotificationRecord[];
+  version: number;
+  /** Where it ends, if there is more. */
+  end: number | undefined;
+}
+
+/** What people are told: one store, whatever surface raises it and whatever surface shows it. */
+@Injectable()
+export class NotificationsService {
+  readonly #storage: Storage;
+  readonly #queue: WriteQueue;
+  readonly #users: UserDirectory;
+
+  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, users: UserDirectory) {
+    this.#storage = storage;
+    this.#queue = queue;
+    this.#users = users;
+  }
+
+  /**
+   * Notifies each of these users, at most a thousand; all or none.
+   * @returns their notifications, in the order of `userIds`
+   * @throws Failure NOT_FOUND where one does not exist, UNAVAILABLE
+   */
+  async notify(userIds: readonly string[], draft: NotificationDraft): Promise<NotificationRecord[]> {
+    const recipients = [...new Set(userIds)];
+    const users = await this.#users.loadMany(recipients);
+    const missing = recipients.find((id) => !users.has(id) || users.get(id)!.erased);
+    if (missing !== undefined) throw new Failure('NOT_FOUND', { field: 'user_id', problem: `no user ${missing}` });
+    return this.#queue.run(recipients.map(userStream), (tx) =>
+      this.raise(
+        tx,
+        recipients.map((userId) => ({ userId, draft })),
+      ),
+    );
+  }
+
+  /**
+   * Notifies users within a transaction that may append to their streams: what happened and that they are told of it, or neither.
+   * @param notices at most a thousand
+   * @returns the notifications, in the order of `notices`
+   */
+  async raise(tx: WriteTransaction, notices: readonly { userId: string; draft: NotificationDraft }[]): Promise<NotificationRecord[]> {
+    const unread = await countUnread(
+      tx.db,
+      notices.map(({ userId }) => userId),
+    );
+    const made = notices.map(({ userId, draft }) => {
+      const count = (unread.get(userId) ?? 0) + 1;
+      unread.set(userId, count);
+      return announce(tx, userId, draft, count);
+    });
+    await insertNotifications(
+      tx.db,
+      made.map(({ id, type, title, body, data, createdAt, version }, i) => ({
+        id,
+        user_id: notices[i]!.userId,
+        created_version: version,
+        version,
+        type,
+        title,
+        body,
+        data: JSON.stringify(data),
+        created_at: createdAt,
+        read_at: null,
+      })),
+    );
+    return made;
+  }
+
+  /** One's own notifications, the newest first. @param page.before where the page before ended */
+  list(userId: string, page: { isRead?: boolean | undefined; before?: number | undefined; limit: number }): Promise<NotificationPage> {
+    return this.#storage.snapshot(async (db) => {
+      const found = await pageNotifications(db, userId, { ...page, limit: page.limit + 1 });
+      const rows = found.slice(0, page.limit);
+      const stream = userStream(userId);
+      const version = (await readCounters(db, [stream])).get(stream)?.version ?? 0;
+      return { notifications: rows.map(recordOf), version, end: found.length > rows.length ? rows.at(-1)?.created_version : undefined };
+    });
+  }
+
+  /** How many one has not read. */
+  async unreadCount(userId: string): Promise<number> {
+    return (await countUnread(this.#storage.db, [userId])).get(userId) ?? 0;
+  }
+
+  /** Marks one's own notification as read; again changes nothing. @returns when it was read @throws Failure NOT_FOUND, UNAVAILABLE */
+  async readOne(userId: string, id: string): Promise<number> {
+    const found = await findNotification(this.#storage.db, userId, id);
+    if (!found) throw new Failure('NOT_FOUND', { field: 'notification_id', problem: 'no notification of yours has this id' });
+    if (found.read_at !== null) return found.read_at;
+    await this.read(userId, [id]);
+    return (await findNotification(this.#storage.db, userId, id))?.read_at ?? Date.now();
+  }
+
+  /** Marks those of `ids` as read that are one's own and unread; the others are passed over. @throws Failure UNAVAILABLE */
+  read(userId: string, ids: readonly string[]): Promise<Marked> {
+    const stream = userStream(userId);
+    return this.#queue.run([stream], async (tx) => {
+      let unreadCount = (await countUnread(tx.db, [userId])).get(userId) ?? 0;
+      for (const id of await unreadAmong(tx.db, userId, ids)) {
+        unreadCount--;
+        const entry: NotificationRead = { notificationId: id, readAt: tx.now, unreadCount };
+        await markRead(tx.db, id, { read_at: tx.now, version: tx.append(stream, NOTIFICATION_READ, entry) });
+      }
+      return { readAt: tx.now, unreadCount };
+    });
+  }
+
+  /** Marks all of one's own as read, as one change. @throws Failure UNAVAILABLE */
+  readAll(userId: string): Promise<Marked> {
+    const stream = userStream(userId);
+    return this.#queue.run([stream], async (tx) => {
+      const marked: Marked = { readAt: tx.now, unreadCount: 0 };
+      if (!(await countUnread(tx.db, [userId])).has(userId)) return marked;
+      const version = tx.append(stream, NOTIFICATIONS_READ, marked satisfies NotificationsRead);
+      await markAllRead(tx.db, userId, { read_at: tx.now, version });
+      return marked;
+    });
+  }
+
+  /** Removes all that a person was told, from the log as well. */
+  async erase(userId: string): Promise<void> {
+    const stream = userStream(userId);
+    await this.#queue.run([stream], async (tx) => {
+      await deleteNotifications(tx.db, userId);
+      await forgetEntries(tx.db, stream);
+    });
+  }
+}
+
+function announce(
+  tx: WriteTransaction,
+  userId: string,
+  { type, title, body, data }: NotificationDraft,
+  unreadCount: number,
+): NotificationRecord {
+  const stream = userStream(userId);
+  const version = tx.stream(stream).version + 1;
+  const notification: NotificationRecord = { id: uuidv7(), type, title, body, data, createdAt: tx.now, readAt: null, version };
+  tx.append(stream, NOTIFICATION_CREATED, { notification, unreadCount } satisfies NotificationCreated);
+  return notification;
+}

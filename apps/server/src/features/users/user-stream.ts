@@ -1,0 +1,2 @@
+/** The stream of what concerns a user alone: memberships, notifications. */
+export const userStream = (userId: string) => `user:${userId}`;

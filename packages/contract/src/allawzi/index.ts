@@ -1,0 +1,4 @@
+export * from './notifications.ts';
+export * from './objects.ts';
+export * from './routes.ts';
+export * from './support.ts';

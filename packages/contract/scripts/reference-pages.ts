@@ -20,7 +20,9 @@ function typeText(type: TypeText): string {
 }
 
 function table(fields: Shape['fields']): string {
-  const rows = fields.map(({ path, optional, type, notes }) => `| ${code(path)}${optional ? '?' : ''} | ${typeText(type)} | ${cell(notes)} |`);
+  const rows = fields.map(
+    ({ path, optional, type, notes }) => `| ${code(path)}${optional ? '?' : ''} | ${typeText(type)} | ${cell(notes)} |`,
+  );
   return ['| key | type | |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
@@ -89,7 +91,9 @@ function errorBlocks({ code: name, status, texts, meaning, remedy }: ErrorEntry)
     `HTTP status ${status}.`,
     `What it means: ${meaning}`,
     `What to do: ${remedy}`,
-    ['| language | message |', '| --- | --- |', ...Object.entries(texts).map(([locale, text]) => `| ${locale} | ${cell(text)} |`)].join('\n'),
+    ['| language | message |', '| --- | --- |', ...Object.entries(texts).map(([locale, text]) => `| ${locale} | ${cell(text)} |`)].join(
+      '\n',
+    ),
   ];
 }
 

@@ -63,7 +63,14 @@ export class DevicesService {
 
   // Not waited for: where it fails, a later reason is less exact, and nothing else.
   #remember(token: DeviceToken, state: DevicesTable['state'], now: number): void {
-    const row = { user_id: token.userId, device: token.device, state, token_hash: token.tokenHash, expires_at: token.expiresAt, updated_at: now };
+    const row = {
+      user_id: token.userId,
+      device: token.device,
+      state,
+      token_hash: token.tokenHash,
+      expires_at: token.expiresAt,
+      updated_at: now,
+    };
     this.#queue.execute(WRITE, row).catch(() => undefined);
   }
 }
@@ -77,6 +84,7 @@ export function syncReason(known: readonly DevicesTable[], token: DeviceToken, n
   // Without a device id each token is a device of its own: the user's latest such row is the previous token.
   const nameless = token.device === token.tokenHash;
   const previous = own ?? (nameless ? known.find((row) => row.device === row.token_hash) : undefined);
-  if (previous && previous.token_hash !== token.tokenHash && (previous.state === 'refused' || previous.expires_at <= now)) return 'token_refresh';
+  if (previous && previous.token_hash !== token.tokenHash && (previous.state === 'refused' || previous.expires_at <= now))
+    return 'token_refresh';
   return own?.state === 'open' ? 'reconnection' : 'connection_established';
 }

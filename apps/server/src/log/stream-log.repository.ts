@@ -38,7 +38,10 @@ export async function readEntry(db: Database, stream: string, version: number): 
 
 /** Gives an entry that had none a row of its own. */
 export async function insertEntry(db: Database, { stream, version, kind, data, createdAt }: LogEntry, seq: number): Promise<void> {
-  await db.insertInto('stream_log').values({ stream, version, seq, kind, data: JSON.stringify(data), created_at: createdAt }).execute();
+  await db
+    .insertInto('stream_log')
+    .values({ stream, version, seq, kind, data: JSON.stringify(data), created_at: createdAt })
+    .execute();
 }
 
 /**
@@ -69,7 +72,13 @@ export async function readOn(db: Database, { stream, version }: EntryPlace, limi
     .orderBy('version')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ stream: row.stream, version: row.version, kind: row.kind, data: JSON.parse(row.data), createdAt: row.created_at }));
+  return rows.map((row) => ({
+    stream: row.stream,
+    version: row.version,
+    kind: row.kind,
+    data: JSON.parse(row.data),
+    createdAt: row.created_at,
+  }));
 }
 
 /** Rewrites the data of one entry: what was deleted must not stay readable in the log. */

@@ -5,7 +5,14 @@ import type { LogEntry, StreamCounters } from './log-entry.ts';
 const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: true });
 const INSERT_STREAMS = bulkInsert('streams', { id: 'text', version: 'int8', seq: 'int8' }, { onConflict: 'nothing' });
 const UPDATE_STREAMS = bulkUpdate('streams', { set: { version: 'int8', seq: 'int8' }, key: { id: 'text' } });
-const INSERT_LOG = bulkInsert('stream_log', { stream: 'text', version: 'int8', seq: 'int8', kind: 'text', data: 'text', created_at: 'int8' });
+const INSERT_LOG = bulkInsert('stream_log', {
+  stream: 'text',
+  version: 'int8',
+  seq: 'int8',
+  kind: 'text',
+  data: 'text',
+  created_at: 'int8',
+});
 
 interface LockedStream extends StreamCounters {
   /** The version when the lock was taken: what memory must have seen to be current. */

@@ -91,7 +91,14 @@ export class Connections implements OnModuleDestroy {
     const connection = this.#connection(socket);
     if (!admission.admitted) return this.#refuse(socket, connection, admission.failure);
     const { identity, device, reason, locale } = admission;
-    const session = new (wantsBatches(socket.handshake) ? BatchedSession : SocketIoSession)({ socket, connection, locale, device, identity, dialect: this.#rules(socket).dialect });
+    const session = new (wantsBatches(socket.handshake) ? BatchedSession : SocketIoSession)({
+      socket,
+      connection,
+      locale,
+      device,
+      identity,
+      dialect: this.#rules(socket).dialect,
+    });
     dropRequest(socket);
     interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
     socket.on('disconnect', (cause) => {
@@ -109,7 +116,8 @@ export class Connections implements OnModuleDestroy {
       if (error instanceof AuthenticationRefused) throw new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN);
       throw error;
     });
-    if (principal.user.id !== session.userId) throw new Failure('UNAUTHORIZED', { field: 'token', problem: 'is of another user' }, INVALID_TOKEN);
+    if (principal.user.id !== session.userId)
+      throw new Failure('UNAUTHORIZED', { field: 'token', problem: 'is of another user' }, INVALID_TOKEN);
     const identity = identityOf(principal);
     for (const other of session.connection.sessions) {
       if (other.userId !== session.userId) continue;
@@ -161,7 +169,13 @@ export class Connections implements OnModuleDestroy {
     // Only `/` tells the reason. What the other namespaces of a connection did would only blur how the device's latest one ended.
     const connected = () => this.devices.connected({ ...identity, device });
     const reason = socket.nsp.name === '/' ? await whileStoreAway(connected, since) : 'connection_established';
-    return { admitted: true, identity, device, reason, locale: localeOf(socket.handshake, identity.userLocale, this.#rules(socket).locale) };
+    return {
+      admitted: true,
+      identity,
+      device,
+      reason,
+      locale: localeOf(socket.handshake, identity.userLocale, this.#rules(socket).locale),
+    };
   }
 
   async #refused(socket: Socket, reason: ConnectRefusal, token = ''): Promise<Admission> {
@@ -186,7 +200,9 @@ export class Connections implements OnModuleDestroy {
     const body = errorBody(limited ? failure : new Failure(failure.code, undefined, INVALID_TOKEN), 'en');
     const json = JSON.stringify(body);
     const { name } = socket.nsp;
-    const packet = wantsBatches(socket.handshake) ? eventPacket(name, BATCH, batchJson([batchItem('error', json)])) : eventPacket(name, 'error', json);
+    const packet = wantsBatches(socket.handshake)
+      ? eventPacket(name, BATCH, batchJson([batchItem('error', json)]))
+      : eventPacket(name, 'error', json);
     connection.outbox.push(packet);
     connection.outbox.flush();
     // A limit passes: the client is to come back by itself.
@@ -223,7 +239,8 @@ export class Connections implements OnModuleDestroy {
 
   #closed(session: Session, cause: string): void {
     this.sessions.remove(session);
-    if (session.namespace === '/' && cause === 'client namespace disconnect') this.devices.left({ ...session.identity, device: session.device });
+    if (session.namespace === '/' && cause === 'client namespace disconnect')
+      this.devices.left({ ...session.identity, device: session.device });
   }
 
   #endExpired(): void {

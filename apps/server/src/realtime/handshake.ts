@@ -64,5 +64,11 @@ const DEVICE_ID_CHARACTERS = 128;
 /** `auth.device_id`, where the client gives a usable one. */
 export function deviceIdOf(handshake: HandshakeInput): string | undefined {
   const { device_id: device } = authOf(handshake);
-  return typeof device === 'string' && device !== '' && device.length <= DEVICE_ID_CHARACTERS && device.isWellFormed() && !device.includes('\0') ? device : undefined;
+  return typeof device === 'string' &&
+    device !== '' &&
+    device.length <= DEVICE_ID_CHARACTERS &&
+    device.isWellFormed() &&
+    !device.includes('\0')
+    ? device
+    : undefined;
 }

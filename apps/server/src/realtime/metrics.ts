@@ -34,19 +34,48 @@ export class Metrics {
     const outcomes = this.#outcomes;
     const errors = this.#errors;
     const counter = (name: string, help: string, value: () => number) =>
-      new Counter({ name, help, registers, collect(this: Counter) { this.reset(); this.inc(value()); } });
+      new Counter({
+        name,
+        help,
+        registers,
+        collect(this: Counter) {
+          this.reset();
+          this.inc(value());
+        },
+      });
 
     new Gauge({
-      name: 'websocket_connections', help: 'Sockets by namespace', labelNames: ['namespace'], registers,
-      collect() { for (const [namespace, count] of sources.connections()) this.set({ namespace }, count); },
+      name: 'websocket_connections',
+      help: 'Sockets by namespace',
+      labelNames: ['namespace'],
+      registers,
+      collect() {
+        for (const [namespace, count] of sources.connections()) this.set({ namespace }, count);
+      },
     });
-    new Gauge({ name: 'websocket_connected_clients', help: 'Network connections', registers, collect() { this.set(sources.clients()); } });
-    new Counter({
-      name: 'websocket_events_total', help: 'Inbound events', labelNames: ['event'], registers,
-      collect() { this.reset(); for (const [event, { succeeded, failed }] of outcomes) this.inc({ event }, succeeded + failed); },
+    new Gauge({
+      name: 'websocket_connected_clients',
+      help: 'Network connections',
+      registers,
+      collect() {
+        this.set(sources.clients());
+      },
     });
     new Counter({
-      name: 'websocket_messages_total', help: 'Inbound events by outcome', labelNames: ['event', 'status'], registers,
+      name: 'websocket_events_total',
+      help: 'Inbound events',
+      labelNames: ['event'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [event, { succeeded, failed }] of outcomes) this.inc({ event }, succeeded + failed);
+      },
+    });
+    new Counter({
+      name: 'websocket_messages_total',
+      help: 'Inbound events by outcome',
+      labelNames: ['event', 'status'],
+      registers,
       collect() {
         this.reset();
         for (const [event, { succeeded, failed }] of outcomes) {
@@ -56,15 +85,23 @@ export class Metrics {
       },
     });
     new Counter({
-      name: 'websocket_errors_total', help: 'Errors answered, by code', labelNames: ['code'], registers,
-      collect() { this.reset(); for (const [code, count] of errors) this.inc({ code }, count); },
+      name: 'websocket_errors_total',
+      help: 'Errors answered, by code',
+      labelNames: ['code'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [code, count] of errors) this.inc({ code }, count);
+      },
     });
     counter('websocket_reconnections_total', 'Connections of a device that had been cut off', () => this.#reconnections);
     counter('websocket_deliveries_total', 'Events given to sockets', () => sources.deliveries());
     counter('websocket_cut_off_total', 'Connections cut off because the peer did not read', () => this.#cutOffs);
     this.#latency = new Histogram({
-      name: 'websocket_message_latency_seconds', help: 'From an event’s arrival to its acknowledgement',
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 2, 5], registers,
+      name: 'websocket_message_latency_seconds',
+      help: 'From an event’s arrival to its acknowledgement',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 2, 5],
+      registers,
     });
   }
 

@@ -27,7 +27,7 @@ export class TurnWriter {
   /** Outboxes that hold only what may wait for company. */
   #later: Outbox[] = [];
   #scheduled = false;
-  #timer: NodeJS.Timeout | undefined;
+  #laterScheduled = false;
 
   /**
    * @param maxBufferedBytes a peer for which more than this waits is cut off; it catches up with `sync` when it is back
@@ -59,8 +59,10 @@ export class TurnWriter {
   /** Called by an outbox that may wait for company. */
   later(outbox: Outbox): void {
     this.#later.push(outbox);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
+    if (this.#laterScheduled) return;
+    this.#laterScheduled = true;
+    setTimeout(() => {
+      this.#laterScheduled = false;
       const outboxes = this.#later;
       this.#later = [];
       this.#write(outboxes);

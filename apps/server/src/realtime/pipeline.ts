@@ -33,7 +33,12 @@ export class Pipeline {
   readonly #eventLog: EventLog;
   readonly #onUnexpected: (error: unknown, event: string) => void;
 
-  constructor(parts: { limiter: RateLimiter; metrics: Metrics; eventLog: EventLog; onUnexpected: (error: unknown, event: string) => void }) {
+  constructor(parts: {
+    limiter: RateLimiter;
+    metrics: Metrics;
+    eventLog: EventLog;
+    onUnexpected: (error: unknown, event: string) => void;
+  }) {
     this.#limiter = parts.limiter;
     this.#metrics = parts.metrics;
     this.#eventLog = parts.eventLog;
@@ -97,7 +102,8 @@ export class Pipeline {
       return;
     }
     const body = errorBody(failure, session.locale, known?.event.name);
-    if (packet.id !== undefined) session.acknowledge(packet.id, BARE_ERROR_NAMESPACES.has(session.namespace) ? { error: body } : { status: 'error', error: body });
+    if (packet.id !== undefined)
+      session.acknowledge(packet.id, BARE_ERROR_NAMESPACES.has(session.namespace) ? { error: body } : { status: 'error', error: body });
     // On `/` the event comes as well: the v2 document's clients listen to `error` and give no callback.
     if (packet.id !== undefined && session.namespace !== '/') return;
     if (failure.code === 'RATE_LIMIT') {

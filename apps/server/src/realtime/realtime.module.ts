@@ -28,7 +28,11 @@ import { SocketServer } from './socket-server.ts';
       provide: Metrics,
       inject: [SessionRegistry, Publisher],
       useFactory: (sessions: SessionRegistry, publisher: Publisher) =>
-        new Metrics({ connections: () => sessions.counts(), clients: () => sessions.connections(), deliveries: () => publisher.deliveries }),
+        new Metrics({
+          connections: () => sessions.counts(),
+          clients: () => sessions.connections(),
+          deliveries: () => publisher.deliveries,
+        }),
     },
     {
       provide: TurnWriter,

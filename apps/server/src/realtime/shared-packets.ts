@@ -35,6 +35,8 @@ export class SharedPackets {
 
   #joinCompressed(): Buffer {
     if (this.#packets.every((packet) => Buffer.byteLength(packet) < COMPRESS_FROM_BYTES)) return this.bytes(false);
-    return Buffer.concat(this.#packets.map((packet) => (Buffer.byteLength(packet) < COMPRESS_FROM_BYTES ? frame(packet) : compressedFrame(packet))));
+    return Buffer.concat(
+      this.#packets.map((packet) => (Buffer.byteLength(packet) < COMPRESS_FROM_BYTES ? frame(packet) : compressedFrame(packet))),
+    );
   }
 }

@@ -145,5 +145,17 @@ export function dropRequest(socket: Socket): void {
   const lean: LeanRequest = { headers, _query: {}, url: undefined, method: undefined, connection: { encrypted: false } };
   connection.request = lean as unknown as IncomingMessage;
   // The token that `auth` brought is not needed again either.
-  Object.assign(socket, { handshake: { headers, auth: {}, address: connection.remoteAddress, query: {}, time: '', xdomain: false, secure: false, issued: 0, url: '' } });
+  Object.assign(socket, {
+    handshake: {
+      headers,
+      auth: {},
+      address: connection.remoteAddress,
+      query: {},
+      time: '',
+      xdomain: false,
+      secure: false,
+      issued: 0,
+      url: '',
+    },
+  });
 }

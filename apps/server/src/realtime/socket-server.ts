@@ -52,7 +52,12 @@ export class SocketServer implements OnApplicationBootstrap {
       pingTimeout: LIMITS.pingTimeoutMs,
       pingInterval: LIMITS.pingIntervalMs,
       // No context is taken over, in either direction: it would cost every connection its own compressor.
-      perMessageDeflate: { threshold: COMPRESS_FROM_BYTES, zlibDeflateOptions: { level: 6 }, serverNoContextTakeover: true, clientNoContextTakeover: true },
+      perMessageDeflate: {
+        threshold: COMPRESS_FROM_BYTES,
+        zlibDeflateOptions: { level: 6 },
+        serverNoContextTakeover: true,
+        clientNoContextTakeover: true,
+      },
       // Ours is written below, by the rule that REST and the raw WebSocket share.
       cors: undefined,
     });

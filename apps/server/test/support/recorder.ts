@@ -37,7 +37,10 @@ export class Recorder {
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   next(event: string, matches: (data: any) => boolean = () => true): Promise<any> {
-    return this.until(() => this.all.find((one) => one.event === event && matches(one.data))?.data, `${event} that matches ${String(matches)}`);
+    return this.until(
+      () => this.all.find((one) => one.event === event && matches(one.data))?.data,
+      `${event} that matches ${String(matches)}`,
+    );
   }
 
   /** Resolves with the payloads of `count` events of this name. @throws after 10 s */

@@ -15,7 +15,9 @@ export class Client extends Recorder {
     socket.onAny((event: string, ...args: unknown[]) => this.add(event, args));
     socket.on('connect', () => this.add('connect', [socket.id]));
     socket.on('disconnect', (reason) => this.add('disconnect', [reason]));
-    socket.on('connect_error', (error: Error & { data?: unknown }) => this.add('connect_error', [{ message: error.message, data: error.data }]));
+    socket.on('connect_error', (error: Error & { data?: unknown }) =>
+      this.add('connect_error', [{ message: error.message, data: error.data }]),
+    );
   }
 
   /** Sends an event and resolves with its acknowledgement. @throws after 10 s without one, or where it has not exactly one argument */

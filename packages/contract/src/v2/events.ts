@@ -105,7 +105,10 @@ export const clientEvents = {
     budget: 'light',
     payload: z.object({ chats: z.record(z.string(), Count) }),
     ack: z.object({
-      chats: z.record(z.string(), z.union([z.object({ messages: z.array(Message), last_seq: Count, has_more: z.boolean() }), z.object({ error: ErrorBody })])),
+      chats: z.record(
+        z.string(),
+        z.union([z.object({ messages: z.array(Message), last_seq: Count, has_more: z.boolean() }), z.object({ error: ErrorBody })]),
+      ),
     }),
   }),
   sync: clientEvent({
@@ -149,7 +152,11 @@ export const serverEvents = {
     summary: 'The second event of every connection, and after auth:refresh: fetch what you may have missed.',
     payload: z.object({ user_id: UserId, reason: z.enum(['connection_established', 'reconnection', 'token_refresh']), timestamp: Time }),
   }),
-  messageNew: serverEvent({ name: 'chat:message:new', summary: "A new message, to every member's sockets, the sender's too.", payload: Message }),
+  messageNew: serverEvent({
+    name: 'chat:message:new',
+    summary: "A new message, to every member's sockets, the sender's too.",
+    payload: Message,
+  }),
   messageUpdated: serverEvent({ name: 'chat:message:updated', summary: 'A message was edited.', payload: Message }),
   messageDeleted: serverEvent({
     name: 'chat:message:deleted',
@@ -159,7 +166,15 @@ export const serverEvents = {
   messageReaction: serverEvent({
     name: 'chat:message:reaction',
     summary: 'A reaction was set or taken back.',
-    payload: z.object({ chat_id: Uuid, message_id: Uuid, user_id: UserId, emoji: z.string(), on: z.boolean(), count: Count, version: Version }),
+    payload: z.object({
+      chat_id: Uuid,
+      message_id: Uuid,
+      user_id: UserId,
+      emoji: z.string(),
+      on: z.boolean(),
+      count: Count,
+      version: Version,
+    }),
   }),
   messageDelivered: serverEvent({
     name: 'chat:message:delivered',

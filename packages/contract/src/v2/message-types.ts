@@ -48,7 +48,12 @@ export type MessageTypeName = keyof typeof MESSAGE_TYPES;
 export const MessageTypeName = z.enum(Object.keys(MESSAGE_TYPES) as [MessageTypeName, ...MessageTypeName[]]);
 
 /** An issue that is answered with `MESSAGE_TOO_LARGE` instead of `INVALID_DATA`. */
-const tooLarge = (path: string, message: string) => ({ code: 'custom' as const, path: [path], message, params: { code: 'MESSAGE_TOO_LARGE' } });
+const tooLarge = (path: string, message: string) => ({
+  code: 'custom' as const,
+  path: [path],
+  message,
+  params: { code: 'MESSAGE_TOO_LARGE' },
+});
 
 /** The new text of an edited message. */
 export const EditedText = z
@@ -56,7 +61,11 @@ export const EditedText = z
   .min(1, { error: 'must not be empty' })
   .superRefine((content, context) => {
     if (longerThan(content, LIMITS.messageCharacters)) {
-      context.addIssue({ code: 'custom', message: `must have at most ${LIMITS.messageCharacters} characters`, params: { code: 'MESSAGE_TOO_LARGE' } });
+      context.addIssue({
+        code: 'custom',
+        message: `must have at most ${LIMITS.messageCharacters} characters`,
+        params: { code: 'MESSAGE_TOO_LARGE' },
+      });
     }
   });
 

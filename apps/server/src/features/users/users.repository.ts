@@ -87,7 +87,13 @@ export async function hasActiveAdmin(db: Database): Promise<boolean> {
 
 /** Ids of those who are staff and may sign in. */
 export async function findStaffIds(db: Database): Promise<string[]> {
-  const rows = await db.selectFrom('users').select('id').where('role', '!=', 'user').where('disabled', '=', 0).where('erased_at', 'is', null).execute();
+  const rows = await db
+    .selectFrom('users')
+    .select('id')
+    .where('role', '!=', 'user')
+    .where('disabled', '=', 0)
+    .where('erased_at', 'is', null)
+    .execute();
   return rows.map(({ id }) => id);
 }
 

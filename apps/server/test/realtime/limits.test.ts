@@ -366,4 +366,18 @@ describe('A socket that does not read is cut off when 1 MiB waits for it (`SOCKE
     expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => i + seen[0]!));
     expect(seen.at(-1)).toBe(quick.of('chat:message:new').at(-1).version);
   });
+
+  test('a polling client that asks no more', async () => {
+    const { server, amal, bashir, text } = await startChat({ SOCKET_MAX_BUFFERED_BYTES: '65536', RATE_LIMIT_MAX_EVENTS: '100000' });
+    const polling = `${server.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(polling)).text()).slice(1)) as { sid: string };
+    await fetch(`${polling}&sid=${sid}`, { method: 'POST', body: `40${JSON.stringify({ token: server.token(bashir) })}` });
+    const sender = await connected(server.url, '/', { token: server.token(amal) });
+    for (let sent = 0; (await metric(server, 'websocket_cut_off_total')) === 0; sent++) {
+      await sender.ask('chat:message:send', text('x'.repeat(4_000)));
+      expect(sent).toBeLessThan(40);
+    }
+    expect((await fetch(`${polling}&sid=${sid}`)).status).toBe(400);
+    expect(await sender.ask('ping')).toEqual({ status: 'ok' });
+  });
 });

@@ -4,7 +4,7 @@ import { seededRandom, type Random } from '../support/random.ts';
 import { rawConnected, rawSocket } from '../support/raw-socket.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { connected, type Client } from '../support/sockets.ts';
-import { makeChat, stopQuietly, type Chat } from './chat-server.ts';
+import { makeChat, metric, stopQuietly, type Chat } from './chat-server.ts';
 
 let server: TestServer;
 let chat: Chat;
@@ -103,6 +103,17 @@ describe('a packet that cannot be read ends its connection', () => {
       await raw.next('close');
       expect(raw.all.map(({ event }) => event)).toEqual(['open', 'packet', 'close']);
     }
+  });
+
+  test('two CONNECTs in one breath leave nothing behind', async () => {
+    const before = await metric(server, 'websocket_connections{namespace="/"}');
+    const raw = rawSocket(server.url);
+    await raw.next('open');
+    for (let i = 0; i < 2; i++) raw.send(`40${JSON.stringify({ token: server.token(chat.amal) })}`);
+    await raw.next('connected');
+    await raw.ask('chat:join', { chat_id: chat.chat_id });
+    raw.close();
+    await expect.poll(() => metric(server, 'websocket_connections{namespace="/"}')).toBe(before);
   });
 
   test('a namespace that does not exist is refused, and the connection stays', async () => {

@@ -1,10 +1,10 @@
 /** Servers for the tests of what is below the features: with a chat of two users to send through. */
-import { afterEach, onTestFinished, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, vi } from 'vitest';
 import { SocketServer } from '../../src/realtime/socket-server.ts';
 import { makeUsers } from '../support/chats.ts';
 import { closeRawSockets } from '../support/raw-socket.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { closeClients } from '../support/sockets.ts';
+import { closeClients, type Client } from '../support/sockets.ts';
 
 type Overrides = Parameters<typeof startServer>[0];
 
@@ -60,6 +60,13 @@ export async function makeChat(server: TestServer): Promise<Chat> {
 /** A chat on a server of the current test's own. */
 export async function startChat(overrides: Overrides = {}): Promise<Chat> {
   return makeChat(await startOwn(overrides));
+}
+
+/** What a test did to a server has cost nobody else anything: `witness`, of Bashir, is still there and was told nothing, and nothing failed. */
+export async function expectUndisturbed(witness: Client, { server, chat_id }: Chat): Promise<void> {
+  expect(await witness.ask('chat:join', { chat_id })).toMatchObject({ status: 'joined' });
+  expect(witness.all.filter(({ event }) => event === 'error' || event === 'disconnect')).toEqual([]);
+  expect(server.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
 }
 
 /** The value of a metric without labels, or with just these. */

@@ -4,7 +4,7 @@ import { seededRandom, type Random } from '../support/random.ts';
 import { rawConnected, rawSocket } from '../support/raw-socket.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { connected, type Client } from '../support/sockets.ts';
-import { makeChat, metric, stopQuietly, type Chat } from './chat-server.ts';
+import { expectUndisturbed, makeChat, metric, stopQuietly, type Chat } from './chat-server.ts';
 
 let server: TestServer;
 let chat: Chat;
@@ -19,12 +19,7 @@ let witness: Client;
 beforeEach(async () => {
   witness = await connected(server.url, '/', { token: server.token(chat.bashir) });
 });
-const sawNothing = async () => {
-  expect(await witness.ask('chat:join', { chat_id: chat.chat_id })).toMatchObject({ status: 'joined' });
-  expect(witness.all.filter(({ event }) => event === 'error' || event === 'disconnect')).toEqual([]);
-  expect(server.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
-};
-afterEach(sawNothing);
+afterEach(() => expectUndisturbed(witness, chat));
 
 const connect = () => rawConnected(server.url, { token: server.token(chat.amal) });
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
@@ -230,7 +225,7 @@ describe('whatever is sent', () => {
       for (const { code } of raw.of('error')) expect(code).not.toBe('SOCKET_ERROR');
       raw.close();
     }
-    await sawNothing();
+    await expectUndisturbed(witness, chat);
   });
 });
 

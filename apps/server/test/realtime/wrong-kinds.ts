@@ -36,6 +36,12 @@ const KINDS: Readonly<Record<string, string>> = {
 // oxlint-disable-next-line typescript/no-explicit-any -- zod's own description of a schema, whose form depends on its type
 const definition = (schema: z.ZodType): any => schema.def;
 
+function kindOf(type: string): string {
+  const kind = KINDS[type];
+  if (kind === undefined) throw new Error(`a schema of type ${type} is not known here`);
+  return kind;
+}
+
 /** A payload that `schema` takes. */
 export function sample(schema: z.ZodType): unknown {
   const { type, ...rest } = definition(schema);
@@ -63,8 +69,7 @@ export function sample(schema: z.ZodType): unknown {
     case 'unknown':
       return 'anything';
     default:
-      if (!(KINDS[type] in VALUES)) throw new Error(`a schema of type ${type} is not known here`);
-      return VALUES[KINDS[type]!];
+      return VALUES[kindOf(type as string)];
   }
 }
 
@@ -79,7 +84,7 @@ function* scalars(schema: z.ZodType, path: Path = [], nullable = false, optional
     yield* scalars(rest.left, path);
     yield* scalars(rest.right, path);
   } else if (type !== 'unknown') {
-    if (path.length > 0) yield { path, kind: KINDS[type]!, nullable, optional };
+    if (path.length > 0) yield { path, kind: kindOf(type as string), nullable, optional };
     if (type === 'object')
       for (const [key, field] of Object.entries(rest.shape as Record<string, z.ZodType>)) yield* scalars(field, [...path, key]);
     if (type === 'record') yield* scalars(rest.valueType, [...path, KEY]);

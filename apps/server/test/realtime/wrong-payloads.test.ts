@@ -4,7 +4,7 @@ import { UNLIMITED } from '../support/chats.ts';
 import { rawConnected, type RawSocket } from '../support/raw-socket.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { connected, type Client } from '../support/sockets.ts';
-import { makeChat, stopQuietly, type Chat } from './chat-server.ts';
+import { expectUndisturbed, makeChat, stopQuietly, type Chat } from './chat-server.ts';
 import { eachText, sample, wrongKinds, type Wrong } from './wrong-kinds.ts';
 
 const EVENTS: readonly ClientEvent[] = Object.values(v2.clientEvents);
@@ -21,10 +21,10 @@ let one: Client;
 /** Another's connection, which is to notice nothing of all this. */
 let witness: Client;
 beforeEach(async () => {
-  [one, witness] = await Promise.all([chat.amal, chat.bashir].map((user) => connected(server.url, '/', { token: server.token(user) })));
+  one = await connected(server.url, '/', { token: server.token(chat.amal) });
+  witness = await connected(server.url, '/', { token: server.token(chat.bashir) });
 });
-afterEach(async () => {
-  expect(await witness.ask('chat:typing', { chat_id: chat.chat_id, is_typing: false })).toEqual({ status: 'ok' });
+afterEach(() => expectUndisturbed(witness, chat));
   expect(witness.of('error')).toEqual([]);
   expect(witness.of('disconnect')).toEqual([]);
   expect(server.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
@@ -221,12 +221,9 @@ describe('much of everything', () => {
     expect(JSON.stringify(error).length).toBeLessThan(1_000);
   });
 
-  test.each([1e400, -1e400, 1e308, -0, 2 ** 53, 1.5, Number.MIN_VALUE])('numbers at the edge: a version of %d', async (version) => {
+  test.each(['1e400', '-1e400', '1e308', '9007199254740992', '1.5', '5e-324', '-1'])('a version of %s', async (version) => {
     const raw = await rawConnected(server.url, { token: server.token(chat.amal) });
-    const json = Number.isFinite(version) ? (Object.is(version, -0) ? '-0' : String(version)) : version > 0 ? '1e400' : '-1e400';
-    raw.send(`421["sync",{"cursors":{"chat:${chat.chat_id}":${json}}}]`);
-    const [, answer] = await raw.next('ack');
-    if (Object.is(version, -0)) expect(answer).toHaveProperty('streams');
-    else expect(answer).toMatchObject({ status: 'error', error: { code: 'INVALID_DATA' } });
+    raw.send(`421["sync",{"cursors":{"chat:${chat.chat_id}":${version}}}]`);
+    expect(await raw.next('ack')).toMatchObject([1, { status: 'error', error: { code: 'INVALID_DATA' } }]);
   });
 });

@@ -1,10 +1,16 @@
 /** Servers for the tests of what is below the features: with a chat of two users to send through. */
 import { afterEach, expect, onTestFinished, vi } from 'vitest';
+import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { SocketServer } from '../../src/realtime/socket-server.ts';
 import { makeUsers } from '../support/chats.ts';
 import { closeRawSockets } from '../support/raw-socket.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { closeClients, type Client } from '../support/sockets.ts';
+
+/** A namespace as those of the documents are, with no events of its own: what is the same in all of them is tested without their features. */
+export const TEST_NAMESPACE = '/of-the-tests';
+const rules: (typeof NAMESPACES)[string] = { locale: 'ar', dialect: 'of the tests', carries: new Set(), refusal: 'connect-error' };
+Object.assign(NAMESPACES, { [TEST_NAMESPACE]: rules });
 
 type Overrides = Parameters<typeof startServer>[0];
 

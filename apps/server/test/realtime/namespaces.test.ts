@@ -4,11 +4,7 @@ import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { rawConnected, rawSocket, type RawSocket } from '../support/raw-socket.ts';
 import { freshId, startServer, type TestServer } from '../support/server.ts';
 import { client, connected } from '../support/sockets.ts';
-import { makeChat, metric, startChat, stopQuietly, type Chat } from './chat-server.ts';
-
-// As the documents' namespaces are, with no events of its own, so that these tests need none of the features.
-const NAMESPACE = '/of-the-tests';
-Object.assign(NAMESPACES, { [NAMESPACE]: { locale: 'ar', dialect: 'of the tests', refusal: 'connect-error' } });
+import { TEST_NAMESPACE, makeChat, metric, startChat, stopQuietly, type Chat } from './chat-server.ts';
 
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string;
 
@@ -26,7 +22,7 @@ const from = (headers: Record<string, string> = {}) => ({ 'x-forwarded-for': `10
 describe('A refused connection on every other namespace: `connect_error`; `err.message` is the document’s sentence in the client’s language', () => {
   const tokens: Record<string, [ConnectRefusal, () => unknown]> = {
     'no token': ['missing', () => undefined],
-    'a bad token': ['invalid', () => 'bad'],
+    'a bad token': ['invalid', () => freshId('bad')],
     'a token that is no text': ['invalid', () => 42],
     'an expired token': ['invalid', () => server.token(chat.amal, { exp: Math.floor(Date.now() / 1000) - 1 })],
     'a user who does not exist': ['unknownUser', () => server.token(freshId('nobody'))],
@@ -35,7 +31,7 @@ describe('A refused connection on every other namespace: `connect_error`; `err.m
 
   test.each(Object.keys(tokens))('%s', async (what) => {
     const [reason, token] = tokens[what]!;
-    const one = client(server.url, NAMESPACE, { auth: { token: token() }, extraHeaders: from() });
+    const one = client(server.url, TEST_NAMESPACE, { auth: { token: token() }, extraHeaders: from() });
     expect(await one.next('connect_error')).toEqual({
       message: arabic[reason as keyof typeof arabic],
       data: { code: 'UNAUTHORIZED', message: CONNECT_REFUSALS[reason].en, timestamp: TIME },
@@ -45,6 +41,17 @@ describe('A refused connection on every other namespace: `connect_error`; `err.m
     expect(one.socket.active).toBe(false);
   });
 
+  test.each(Object.keys(NAMESPACES).filter((name) => name !== '/'))('%s', async (namespace) => {
+    const refused = { data: { code: 'UNAUTHORIZED' } };
+    for (const [token, message] of [
+      [undefined, arabic.missing],
+      [freshId('bad'), arabic.invalid],
+    ] as const) {
+      const one = client(server.url, namespace, { auth: { token }, extraHeaders: from() });
+      expect(await one.next('connect_error')).toMatchObject({ ...refused, message });
+    }
+  });
+
   test('the documents’ sentences', () => {
     for (const [reason, sentence] of Object.entries(arabic)) expect(CONNECT_REFUSALS[reason as ConnectRefusal].ar).toBe(sentence);
   });
@@ -52,7 +59,7 @@ describe('A refused connection on every other namespace: `connect_error`; `err.m
   test('a disabled user', async () => {
     const user = freshId('disabled');
     await server.createUser(user, { disabled: true });
-    const one = client(server.url, NAMESPACE, { token: server.token(user), extraHeaders: from() });
+    const one = client(server.url, TEST_NAMESPACE, { token: server.token(user), extraHeaders: from() });
     expect((await one.next('connect_error')).message).toBe(arabic.unknownUser);
   });
 
@@ -62,17 +69,17 @@ describe('A refused connection on every other namespace: `connect_error`; `err.m
     ['ar', {}, { 'accept-language': 'de' }],
     ['ar', { locale: 'xx' }, {}],
   ])('in %s for %j %j, and `err.data.message` in English', async (locale, auth, headers) => {
-    const one = client(server.url, NAMESPACE, { auth, extraHeaders: from(headers) });
+    const one = client(server.url, TEST_NAMESPACE, { auth, extraHeaders: from(headers) });
     const { message, data } = await one.next('connect_error');
     expect([message, data.message]).toEqual([CONNECT_REFUSALS.missing[locale], CONNECT_REFUSALS.missing.en]);
   });
 
   test('a limit passes: the transport is closed and no `connect_error` sent', async () => {
     const own = await startChat({ RATE_LIMIT_MAX_LIGHT: '1' });
-    await connected(own.server.url, NAMESPACE, { token: own.server.token(own.amal) });
+    await connected(own.server.url, TEST_NAMESPACE, { token: own.server.token(own.amal) });
     const raw = rawSocket(own.server.url);
     await raw.next('open');
-    raw.send(`40${NAMESPACE},${JSON.stringify({ token: own.server.token(own.amal) })}`);
+    raw.send(`40${TEST_NAMESPACE},${JSON.stringify({ token: own.server.token(own.amal) })}`);
     await raw.next('close');
     expect(raw.all.map(({ event }) => event)).toEqual(['open', 'packet', 'close']);
   });
@@ -86,31 +93,31 @@ describe('A namespace CONNECT without a token, on a connection where another nam
 
   test('greeted as that user, by either kind of connection', async () => {
     const raw = await rawConnected(server.url, { token: server.token(chat.amal) });
-    expect(await join(raw, NAMESPACE)).toMatch(/^40/);
+    expect(await join(raw, TEST_NAMESPACE)).toMatch(/^40/);
     expect(await raw.next('connected', ({ userId }) => userId !== undefined)).toEqual({ userId: chat.amal, socketId: expect.any(String) });
   });
 
   test('a token of its own counts where there is one, and a bad one is refused', async () => {
     const raw = await rawConnected(server.url, { token: server.token(chat.amal) });
-    expect(await join(raw, NAMESPACE, { token: server.token(chat.bashir) })).toMatch(/^40/);
+    expect(await join(raw, TEST_NAMESPACE, { token: server.token(chat.bashir) })).toMatch(/^40/);
     expect(await raw.next('connected', ({ userId }) => userId !== undefined)).toMatchObject({ userId: chat.bashir });
     const other = await rawConnected(server.url, { token: server.token(chat.amal) }, { headers: from() });
-    expect(await join(other, NAMESPACE, { token: 'bad' })).toMatch(/^44/);
+    expect(await join(other, TEST_NAMESPACE, { token: freshId('bad') })).toMatch(/^44/);
     expect(await other.ask('ping')).toEqual([{ status: 'ok' }]);
   });
 
   test('where nobody is authenticated it is refused', async () => {
     const raw = rawSocket(server.url, { headers: from() });
     await raw.next('open');
-    expect(await join(raw, NAMESPACE)).toMatch(/^44/);
+    expect(await join(raw, TEST_NAMESPACE)).toMatch(/^44/);
     // Nor is it authenticated by a refusal.
-    expect(await join(raw, NAMESPACE)).toMatch(/^44/);
+    expect(await join(raw, TEST_NAMESPACE)).toMatch(/^44/);
   });
 
   test('the other way round, `/` is greeted in its own way and with its own reason', async () => {
     const raw = rawSocket(server.url);
     await raw.next('open');
-    expect(await join(raw, NAMESPACE, { token: server.token(chat.amal), device_id: 'phone' })).toMatch(/^40/);
+    expect(await join(raw, TEST_NAMESPACE, { token: server.token(chat.amal), device_id: 'phone' })).toMatch(/^40/);
     raw.send('40');
     expect(await raw.next('sync:required')).toMatchObject({ user_id: chat.amal, reason: 'connection_established' });
   });
@@ -120,32 +127,32 @@ describe('one connection, several namespaces', () => {
   test('`auth:refresh` swaps the token for all of that user’s sockets on the same connection, and no other’s', async () => {
     const exp = Math.floor(Date.now() / 1000) + 2;
     const raw = await rawConnected(server.url, { token: server.token(chat.amal, { exp }) });
-    raw.send(`40${NAMESPACE},`);
+    raw.send(`40${TEST_NAMESPACE},`);
     await raw.count('connected', 2);
     const mixed = await rawConnected(server.url, { token: server.token(chat.amal, { exp }) });
-    mixed.send(`40${NAMESPACE},${JSON.stringify({ token: server.token(chat.bashir, { exp }) })}`);
+    mixed.send(`40${TEST_NAMESPACE},${JSON.stringify({ token: server.token(chat.bashir, { exp }) })}`);
     await mixed.count('connected', 2);
     for (const one of [raw, mixed]) await one.ask('auth:refresh', { token: server.token(chat.amal) });
-    await mixed.next('packet', (packet) => packet.startsWith(`41${NAMESPACE}`));
+    await mixed.next('packet', (packet) => packet.startsWith(`41${TEST_NAMESPACE}`));
     expect(await mixed.ask('ping')).toEqual([{ status: 'ok' }]);
     expect(await raw.ask('ping')).toEqual([{ status: 'ok' }]);
     expect(raw.of('packet').filter((packet: string) => packet.startsWith('41'))).toEqual([]);
-    raw.send(`42${NAMESPACE},7["nonsense"]`);
-    await raw.next('packet', (packet) => packet.startsWith(`43${NAMESPACE},7[`));
+    raw.send(`42${TEST_NAMESPACE},7["nonsense"]`);
+    await raw.next('packet', (packet) => packet.startsWith(`43${TEST_NAMESPACE},7[`));
   });
 
   test('what a device does in another namespace does not change why it must sync', async () => {
     const own = await startChat();
     const auth = { token: own.server.token(own.amal), device_id: 'phone' };
     const first = await rawConnected(own.server.url, auth);
-    first.send(`40${NAMESPACE},`);
+    first.send(`40${TEST_NAMESPACE},`);
     await first.count('connected', 2);
-    first.send(`41${NAMESPACE},`);
+    first.send(`41${TEST_NAMESPACE},`);
     await first.ask('chat:message:send', own.text('the barrier'));
     first.close();
     const second = rawSocket(own.server.url);
     await second.next('open');
-    second.send(`40${NAMESPACE},${JSON.stringify(auth)}`);
+    second.send(`40${TEST_NAMESPACE},${JSON.stringify(auth)}`);
     await second.next('connected');
     second.send(`40${JSON.stringify(auth)}`);
     expect(await second.next('sync:required')).toMatchObject({ reason: 'reconnection' });
@@ -154,20 +161,20 @@ describe('one connection, several namespaces', () => {
 
   test('leaving one leaves the others; what one sends wrongly is answered in it', async () => {
     const raw = await rawConnected(server.url, { token: server.token(chat.amal) });
-    raw.send(`40${NAMESPACE},`);
+    raw.send(`40${TEST_NAMESPACE},`);
     await raw.count('connected', 2);
-    raw.send(`42${NAMESPACE},700["ping"]`);
-    const ack: string = await raw.next('packet', (packet) => packet.startsWith(`43${NAMESPACE},700[`));
+    raw.send(`42${TEST_NAMESPACE},700["ping"]`);
+    const ack: string = await raw.next('packet', (packet) => packet.startsWith(`43${TEST_NAMESPACE},700[`));
     expect(JSON.parse(ack.slice(ack.indexOf('[')))).toMatchObject([
       { status: 'error', error: { code: 'UNKNOWN_EVENT', message: 'حدث غير معروف' } },
     ]);
-    raw.send(`41${NAMESPACE},`);
+    raw.send(`41${TEST_NAMESPACE},`);
     expect(await raw.ask('ping')).toEqual([{ status: 'ok' }]);
     expect(raw.of('error')).toEqual([]);
   });
 
   test('outside of `/` the `error` event comes only where there is no callback', async () => {
-    const one = await connected(server.url, NAMESPACE, { token: server.token(chat.amal) });
+    const one = await connected(server.url, TEST_NAMESPACE, { token: server.token(chat.amal) });
     await one.ask('nonsense');
     one.tell('nonsense');
     await one.next('error');

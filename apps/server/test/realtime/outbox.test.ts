@@ -2,16 +2,12 @@ import { expect, test } from 'vitest';
 import { Failure } from '../../src/errors.ts';
 import { Follower } from '../../src/log/follower.ts';
 import type { LogEntry } from '../../src/log/log-entry.ts';
-import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { Publisher } from '../../src/realtime/publisher.ts';
 import { SessionRegistry } from '../../src/realtime/session-registry.ts';
 import { makeUsers } from '../support/chats.ts';
 import { rawConnected } from '../support/raw-socket.ts';
 import { connected } from '../support/sockets.ts';
-import { startChat } from './chat-server.ts';
-
-const NAMESPACE = '/of-the-tests';
-Object.assign(NAMESPACES, { [NAMESPACE]: { locale: 'ar', dialect: 'of the tests', refusal: 'connect-error' } });
+import { TEST_NAMESPACE, startChat } from './chat-server.ts';
 
 test('packets are shared by those who get them in one turn; ending a socket of a shared connection in the middle of it takes nothing from anybody', async () => {
   const { server, amal, bashir, chat_id, text } = await startChat();
@@ -24,7 +20,7 @@ test('packets are shared by those who get them in one turn; ending a socket of a
   const [mixed, other] = await Promise.all([bashir, bashir].map((user) => rawConnected(server.url, { token: server.token(user) })));
   // Of a user whose comings and goings are nothing to the chat.
   const [stranger] = await makeUsers(server, 'stranger');
-  mixed!.send(`40${NAMESPACE},${JSON.stringify({ token: server.token(stranger) })}`);
+  mixed!.send(`40${TEST_NAMESPACE},${JSON.stringify({ token: server.token(stranger) })}`);
   await mixed!.count('connected', 2);
   const [first, second, third] = entries.filter(({ stream }) => stream === `chat:${chat_id}`);
   const publisher = server.app.get(Publisher);
@@ -43,8 +39,8 @@ test('packets are shared by those who get them in one turn; ending a socket of a
   const inOrder = mixed!.of('packet').map((packet: string) => /^4[012](?:\/[\w-]+,)?(?:\["[\w:]+)?/.exec(packet)?.[0]);
   expect(inOrder.slice(inOrder.indexOf('42["chat:message:new'))).toEqual([
     '42["chat:message:new',
-    `42${NAMESPACE},["error`,
-    `41${NAMESPACE},`,
+    `42${TEST_NAMESPACE},["error`,
+    `41${TEST_NAMESPACE},`,
     '42["chat:message:new',
     '42["chat:message:new',
   ]);

@@ -1,8 +1,10 @@
-import { v2, type ClientEvent } from '@majlis/contract';
+import * as contract from '@majlis/contract';
+import { v2, type ClientEvent, type Namespace } from '@majlis/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { UNLIMITED } from '../support/chats.ts';
 import { rawConnected, type RawSocket } from '../support/raw-socket.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { freshId, startServer, type TestServer } from '../support/server.ts';
 import { connected, type Client } from '../support/sockets.ts';
 import { expectUndisturbed, makeChat, stopQuietly, type Chat } from './chat-server.ts';
 import { eachText, sample, wrongKinds, type Wrong } from './wrong-kinds.ts';
@@ -60,6 +62,27 @@ describe('a wrong kind is `INVALID_DATA` naming the field', () => {
         'chat:message:react emoji',
       ]),
     );
+  });
+});
+
+describe('a wrong kind is `INVALID_DATA` naming the field, on every other namespace too', () => {
+  const isNamespace = (value: unknown): value is Namespace => typeof value === 'object' && value !== null && 'receives' in value;
+  const declared = Object.values(contract)
+    .filter((surface) => typeof surface === 'object')
+    .flatMap((surface) => Object.values(surface).filter(isNamespace))
+    .filter(({ name }) => name !== '/' && name in NAMESPACES);
+  const events = declared.flatMap(({ name, receives }) => Object.values(receives).map((event) => [name, event.name, event] as const));
+
+  test.each(events)('%s %s', async (namespace, name, { payload }) => {
+    const admin = freshId('admin');
+    await server.createUser(admin, { role: 'admin' });
+    const socket = await connected(server.url, namespace, { auth: { token: server.token(admin), locale: 'en' } });
+    const wrongs = [...wrongKinds(payload), ...eachText(payload, ['\ud800', '\0'])];
+    for (const { field, payload: wrong } of wrongs) {
+      expect({ wrong, answer: await socket.ask(name, wrong) }).toMatchObject({
+        answer: { error: { code: 'INVALID_DATA', message: 'Invalid data', event: name, details: { field } } },
+      });
+    }
   });
 });
 

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/engines.ts';
 import { spawnServer, startServer } from '../support/server.ts';
@@ -140,6 +142,19 @@ describe('kept in the store for 24 h per user and `auth.device_id` (without one:
     expect(await reasonOf(await connect(chat))).toBe('connection_established');
     expect(await reasonOf(await connect({ ...chat, amal: chat.bashir }, { device_id: 'phone' }))).toBe('connection_established');
     expect(await reasonOf(await connect(chat, { device_id: 'phone' }))).toBe('reconnection');
+  });
+
+  test.each([
+    [23, 'reconnection'],
+    [25, 'connection_established'],
+  ])('%d h later it is %s', async (hours, reason) => {
+    const chat = await startChat();
+    (await connect(chat, { device_id: 'phone' })).cut();
+    await written(chat);
+    const store = new DatabaseSync(join(chat.server.settings.DATA_DIR, 'majlis.sqlite'));
+    store.exec(`update devices set updated_at = updated_at - ${hours * 3_600_000}`);
+    store.close();
+    expect(await reasonOf(await connect(chat, { device_id: 'phone' }))).toBe(reason);
   });
 
   test('without a device id another good token is another client', async () => {

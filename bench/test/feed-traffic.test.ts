@@ -45,7 +45,7 @@ const faults: [what: string, wrong: Partial<Behaviour>, complaint: RegExp][] = [
   [
     'is cut off',
     { send: (screens, frame, version) => (version === wrongVersion ? screens[0]!.terminate() : right.send(screens, frame, version)) },
-    /the server closed the connection/,
+    /the server closed the connection|after version/,
   ],
 ];
 

@@ -151,18 +151,20 @@ for (const engine of ENGINES) {
       });
 
       // PGlite has one connection: who reads keeps who writes waiting.
-      test.skipIf(engine.name === 'PGlite')('what is committed between reading the log and reading the rows leaves no hole', async () => {
-        await sendOne(stream);
-        whileReading = async () => {
-          whileReading = undefined;
-          await append(stream, {});
+      // PGlite has one connection.
+      if (engine.name !== 'PGlite')
+        test('what is committed between reading the log and reading the rows leaves no hole', async () => {
           await sendOne(stream);
-        };
-        const first = await log.entries(stream, 0, 10);
-        const versions = first.map(({ version }) => version);
-        expect(versions).toEqual(upTo(versions.length));
-        expect(await read(0, 10)).toEqual(['1 sent', '2 changed', '3 sent']);
-      });
+          whileReading = async () => {
+            whileReading = undefined;
+            await append(stream, {});
+            await sendOne(stream);
+          };
+          const first = await log.entries(stream, 0, 10);
+          const versions = first.map(({ version }) => version);
+          expect(versions).toEqual(upTo(versions.length));
+          expect(await read(0, 10)).toEqual(['1 sent', '2 changed', '3 sent']);
+        });
     });
 
     test('what is older than the retention is deleted, and nothing else', async () => {

@@ -180,6 +180,7 @@ for (const engine of SERVER_ENGINES) {
       }
       writing.abort();
       await writers;
+      for (const { feed } of clients) await feed.next('connected');
       const last = (await newOrder(server)).version;
       for (const { version, feed } of clients) {
         await feed.version(last);
@@ -203,6 +204,7 @@ for (const engine of SERVER_ENGINES) {
         await Promise.all(Array.from({ length: 5 }, () => acknowledge(all[random.below(all.length)]!)));
         await newOrder(server);
       }
+      for (const feed of clients) await feed.next('connected');
       const last = (await newOrder(server)).version;
       const whole = await following(server, clerk, since({ since_version: start.version }));
       await whole.version(last);

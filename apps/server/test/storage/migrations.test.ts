@@ -63,10 +63,11 @@ for (const engine of ENGINES) {
       expect(await tables()).toEqual(expect.arrayContaining(['application_state', 'stream_log', 'users']));
     });
 
-    test.skipIf(engine.name !== 'PostgreSQL')('several nodes that start at once', async () => {
-      const nodes = [opened.storage, opened.anotherNode!(), opened.anotherNode!(), opened.anotherNode!()];
-      await Promise.all(nodes.map((storage) => migrate(storage)));
-      expect(await applied()).toHaveLength(readdirSync(FOLDER).length);
-    });
+    if (engine.name === 'PostgreSQL')
+      test('several nodes that start at once', async () => {
+        const nodes = [opened.storage, opened.anotherNode!(), opened.anotherNode!(), opened.anotherNode!()];
+        await Promise.all(nodes.map((storage) => migrate(storage)));
+        expect(await applied()).toHaveLength(readdirSync(FOLDER).length);
+      });
   });
 }

@@ -70,18 +70,20 @@ export class OrderFeed implements OnModuleInit, StreamKind {
   async open(session: RawSession, since: Since | Failure | undefined): Promise<void> {
     this.#sockets.add(session);
     this.sessions.add(session);
+    const greeted = this.follower.reached(ORDERS_STREAM);
     session.send(serverEvents.connected.name, {
       user_id: session.userId,
       connections: this.sessions.count(feed.name),
-      version: this.follower.reached(ORDERS_STREAM),
+      version: greeted,
     });
     if (!since) return this.#join(session);
-    if (since instanceof Failure) return this.#refuse(session, since);
-    if (since.field === 'since_version') return this.#changesAfter(session, since.version);
-    // Ids begin at 1, so that 0 asks for all.
-    const version = since.orderId === 0 ? 0 : await this.orders.createdVersion(since.orderId);
-    if (version === undefined) return this.#refuse(session, new Failure('NOT_FOUND', { field: since.field, problem: 'is not an order' }));
-    await this.#ordersAfter(session, version);
+    const from = since instanceof Failure ? since : await this.#versionOf(session, since);
+    if (from instanceof Failure) {
+      session.send(serverEvents.error.name, errorBody(from, session.locale));
+      return this.#changesAfter(session, greeted);
+    }
+    const byOrder = !(since instanceof Failure) && since.field === 'since';
+    await (byOrder ? this.#ordersAfter(session, from, Math.max(from, greeted)) : this.#changesAfter(session, from));
   }
 
   /** A socket is gone. */
@@ -119,17 +121,21 @@ export class OrderFeed implements OnModuleInit, StreamKind {
     this.publisher.forgetAudience(ORDERS_STREAM);
   }
 
-  /** The socket hears why it does not get what it asked for, and goes on from now. */
-  #refuse(session: RawSession, failure: Failure): void {
-    session.send(serverEvents.error.name, errorBody(failure, session.locale));
-    this.#join(session);
+  /** The version after which a socket missed what it asks for, which this node has been told of by then. */
+  async #versionOf(session: RawSession, since: Since): Promise<number | Failure> {
+    const version = await this.#firstSeen(since);
+    if (version !== undefined && (await this.#reach(session, version))) return version;
+    return new Failure('NOT_FOUND', { field: since.field, problem: 'is not of this store' });
+  }
+
+  async #firstSeen(since: Since): Promise<number | undefined> {
+    if (since.field === 'since_version') return since.version;
+    // Ids begin at 1, so that 0 asks for all.
+    return since.orderId === 0 ? 0 : this.orders.createdVersion(since.orderId);
   }
 
   /** Every change after a version, then live. */
   async #changesAfter(session: RawSession, version: number): Promise<void> {
-    if (!(await this.#reach(session, version))) {
-      return this.#refuse(session, new Failure('NOT_FOUND', { field: 'since_version', problem: 'is not a version of this store' }));
-    }
     for (let at = version; session.open; await session.written()) {
       if (at >= this.follower.reached(ORDERS_STREAM)) return this.#join(session);
       const entries = await this.log.entries(ORDERS_STREAM, at, PAGE);
@@ -148,13 +154,11 @@ export class OrderFeed implements OnModuleInit, StreamKind {
   #forgottenAfter(session: RawSession, version: number): Promise<void> {
     const problem = 'is older than what is kept: the orders made since follow as they are now; reload the others by GET /api/orders';
     session.send(serverEvents.error.name, errorBody(new Failure('NOT_FOUND', { field: 'since_version', problem }), session.locale));
-    return this.#ordersAfter(session, version);
+    return this.#ordersAfter(session, version, this.follower.reached(ORDERS_STREAM));
   }
 
-  /** The orders made after a version, as they are now, then every change after the moment at which this began, then live. */
-  async #ordersAfter(session: RawSession, version: number): Promise<void> {
-    await this.#reach(session, version);
-    const upTo = this.follower.reached(ORDERS_STREAM);
+  /** The orders made after a version and up to another, as they are now, then every change after that, then live. */
+  async #ordersAfter(session: RawSession, version: number, upTo: number): Promise<void> {
     for (let at = version; session.open; await session.written()) {
       const page = await this.orders.createdBetween(at, upTo, PAGE);
       for (const { order, version: created } of page) {

@@ -77,6 +77,7 @@ for (const engine of SERVER_ENGINES) {
       await acknowledge(one.order_id);
       await acknowledge(old.order_id);
       const back = await following(server, clerk, since({ since: old.order_id }));
+      await back.count('order_created', 2);
       const { version } = await acknowledge(two.order_id);
       await back.version(version);
       expect(back.changes()).toEqual([

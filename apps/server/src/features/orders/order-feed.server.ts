@@ -192,8 +192,7 @@ function sinceOf(query: URLSearchParams): Since | Failure | undefined {
   for (const field of ['since_version', 'since'] as const) {
     const value = query.get(field);
     if (!value) continue;
-    if (!WHOLE_NUMBER.test(value)) return invalid(field, 'must be a whole number');
-    return field === 'since' ? { field, orderId: Number(value) } : { field, version: Number(value) };
+    return WHOLE_NUMBER.test(value) ? { field, value: Number(value) } : invalid(field, 'must be a whole number');
   }
   return undefined;
 }

@@ -23,7 +23,11 @@ import { ORDER_PROJECTIONS } from './orders.projection.ts';
 import { OrdersService } from './orders.service.ts';
 
 /** From where on a client asks to be told. */
-export type Since = { field: 'since'; orderId: number } | { field: 'since_version'; version: number };
+export interface Since {
+  /** An order's id, or a version of the stream. */
+  field: 'since' | 'since_version';
+  value: number;
+}
 
 const { feed, serverEvents } = khawam;
 const PAGE = 100;
@@ -77,13 +81,14 @@ export class OrderFeed implements OnModuleInit, StreamKind {
       version: greeted,
     });
     if (!since) return this.#join(session);
-    const from = since instanceof Failure ? since : await this.#versionOf(session, since);
-    if (from instanceof Failure) {
-      session.send(serverEvents.error.name, errorBody(from, session.locale));
-      return this.#changesAfter(session, greeted);
+    if (since instanceof Failure) return this.#sayAndGoOn(session, since, greeted);
+    const version = await this.#versionOf(session, since);
+    if (version === undefined) {
+      const unknown = new Failure('NOT_FOUND', { field: since.field, problem: 'is not of this store' });
+      return this.#sayAndGoOn(session, unknown, greeted);
     }
-    const byOrder = !(since instanceof Failure) && since.field === 'since';
-    await (byOrder ? this.#ordersAfter(session, from, Math.max(from, greeted)) : this.#changesAfter(session, from));
+    if (since.field === 'since_version') return this.#changesAfter(session, version);
+    await this.#ordersAfter(session, version, Math.max(version, greeted));
   }
 
   /** A socket is gone. */
@@ -121,17 +126,17 @@ export class OrderFeed implements OnModuleInit, StreamKind {
     this.publisher.forgetAudience(ORDERS_STREAM);
   }
 
-  /** The version after which a socket missed what it asks for, which this node has been told of by then. */
-  async #versionOf(session: RawSession, since: Since): Promise<number | Failure> {
-    const version = await this.#firstSeen(since);
-    if (version !== undefined && (await this.#reach(session, version))) return version;
-    return new Failure('NOT_FOUND', { field: since.field, problem: 'is not of this store' });
+  /** What a socket asks for cannot be had: it hears why, and goes on from its greeting. */
+  #sayAndGoOn(session: RawSession, failure: Failure, greeted: number): Promise<void> {
+    session.send(serverEvents.error.name, errorBody(failure, session.locale));
+    return this.#changesAfter(session, greeted);
   }
 
-  async #firstSeen(since: Since): Promise<number | undefined> {
-    if (since.field === 'since_version') return since.version;
-    // Ids begin at 1, so that 0 asks for all.
-    return since.orderId === 0 ? 0 : this.orders.createdVersion(since.orderId);
+  /** The version after which a socket missed what it asks for, which this node has been told of by then; undefined where there is none. */
+  async #versionOf(session: RawSession, { field, value }: Since): Promise<number | undefined> {
+    // Order ids begin at 1, so that 0 asks for all.
+    const version = field === 'since_version' || value === 0 ? value : await this.orders.createdVersion(value);
+    return version !== undefined && (await this.#reach(session, version)) ? version : undefined;
   }
 
   /** Every change after a version, then live. */

@@ -1,11 +1,13 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { allawzi, v2 } from '@majlis/contract';
+import type { allawzi, khawam, v2 } from '@majlis/contract';
 import { randomBytes } from 'node:crypto';
 import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
 import { ChatsService } from '../features/chats/chats.service.ts';
 import { MessagesService } from '../features/chats/messages.service.ts';
 import { NotificationsService } from '../features/notifications/notifications.service.ts';
+import type { OrderDraft } from '../features/orders/order-record.ts';
+import { OrdersService } from '../features/orders/orders.service.ts';
 import { CannedRepliesService } from '../features/support/canned-replies.service.ts';
 import { SupportService } from '../features/support/support.service.ts';
 import { UsersService } from '../features/users/users.service.ts';
@@ -117,6 +119,40 @@ const NOTIFICATIONS = [
   { to: 'omar', type: 'mention', title: 'أشارت إليك ليلى', body: 'وصلت ثلاث تذاكر جديدة هذا الصباح', data: { user_id: 'layla' } },
 ];
 
+interface DemoOrder extends OrderDraft {
+  /** Who took it in hand, and how far it has come. Without it, the order rings. */
+  handled?: { by: string; steps: readonly khawam.OrderStatus[] };
+}
+
+const ORDERS: readonly DemoOrder[] = [
+  {
+    customerName: 'أحمد الحلبي',
+    customerPhone: '+963 944 112 233',
+    totalMinor: 185_000_00,
+    finalMinor: 175_000_00,
+    deliveryType: 'delivery',
+    itemsCount: 4,
+    handled: { by: 'layla', steps: ['accepted', 'preparing', 'ready', 'delivered'] },
+  },
+  {
+    customerName: 'Мария Соколова',
+    customerPhone: '+7 900 123-45-67',
+    totalMinor: 2_490_50,
+    finalMinor: 2_490_50,
+    deliveryType: 'self',
+    itemsCount: 1,
+    handled: { by: 'omar', steps: ['accepted', 'preparing'] },
+  },
+  {
+    customerName: 'سارة دمشقي',
+    customerPhone: '+963 933 445 566',
+    totalMinor: 64_000_00,
+    finalMinor: 60_800_00,
+    deliveryType: 'delivery',
+    itemsCount: 2,
+  },
+];
+
 const ADDRESS_DOMAIN = 'demo.majlis.example';
 
 /** Something to see on the first start: people, chats and what they said. Passwords are random in each store. */
@@ -130,6 +166,7 @@ export class DemoData implements OnApplicationBootstrap {
     private readonly support: SupportService,
     private readonly cannedReplies: CannedRepliesService,
     private readonly notifications: NotificationsService,
+    private readonly orders: OrdersService,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -139,6 +176,7 @@ export class DemoData implements OnApplicationBootstrap {
     for (const ticket of TICKETS) await this.#makeTicket(ticket);
     for (const reply of CANNED_REPLIES) await this.cannedReplies.create('layla', reply);
     for (const { to, ...notification } of NOTIFICATIONS) await this.notifications.notify([to], notification);
+    for (const order of ORDERS) await this.#makeOrder(order);
     process.stdout.write(`\nDemo users of this store (DEMO_DATA=false makes none):\n${logins.join('\n')}\n\n`);
   }
 
@@ -164,5 +202,12 @@ export class DemoData implements OnApplicationBootstrap {
       await this.support.send(by, ticket.id, { message: says, attachments: [], isInternal: note });
     }
     if (outcome) await this.support.change(outcome.by, ticket.id, outcome);
+  }
+  async #makeOrder({ handled, ...draft }: DemoOrder): Promise<void> {
+    const shop = { id: 'demo', userId: null, isKey: true };
+    const { order } = await this.orders.create(shop, draft);
+    if (!handled) return;
+    await this.orders.acknowledge(handled.by, order.id);
+    for (const status of handled.steps) await this.orders.setStatus(shop, order.id, status);
   }
 }

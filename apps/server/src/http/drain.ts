@@ -1,4 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { WriteQueue } from '../log/write-queue.ts';
 import { LOGGER } from '../logger.ts';
@@ -8,6 +9,18 @@ import { HttpEntry } from './http-entry.ts';
 const DRAIN_MS = 6_000;
 const WRITES_MS = 1_000;
 const REQUESTS_MS = 1_500;
+const SPREAD_MS = 3_000;
+
+/** Closes connections one after the other, over 3 s: otherwise their clients would come to the other nodes all at the same moment. */
+export async function closeSpread<Connection>(connections: readonly Connection[], close: (connection: Connection) => void): Promise<void> {
+  const pause = SPREAD_MS / connections.length;
+  await Promise.all(
+    connections.map(async (connection, i) => {
+      await delay(i * pause);
+      close(connection);
+    }),
+  );
+}
 
 /**
  * How a node goes away: first it is not ready, then what was registered here is drained, then writes are finished; after this Nest

@@ -9,7 +9,7 @@ import { Server, type Namespace } from 'socket.io';
 import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
 import { ClientAddresses } from '../http/client-address.ts';
-import { Drain } from '../http/drain.ts';
+import { Drain, closeSpread } from '../http/drain.ts';
 import { HttpEntry } from '../http/http-entry.ts';
 import { originVerdict } from '../http/origin.ts';
 import { LOGGER } from '../logger.ts';
@@ -22,8 +22,6 @@ import { Pipeline } from './pipeline.ts';
 import { cutTransport, openConnection, openConnections } from './socket-io-internals.ts';
 
 const PATH = '/socket.io/';
-// Transports are closed with a spread, so that not all clients come to the other nodes at the same moment.
-const DRAIN_SPREAD_MS = 3_000;
 
 /**
  * Socket.IO on the server's one port. It hands inbound packets to the pipeline, which knows the gateways' handlers; nothing else is
@@ -151,15 +149,8 @@ export class SocketServer implements OnApplicationBootstrap {
   async #close(): Promise<void> {
     const clients = openConnections(this.#engine);
     this.logger.info({ connections: clients.length }, 'Closing transports');
-    if (clients.length === 0) return;
-    const pause = DRAIN_SPREAD_MS / clients.length;
     // The transport is closed and no DISCONNECT sent: stock clients come back by themselves.
-    await Promise.all(
-      clients.map(async (client, i) => {
-        await new Promise((resolve) => setTimeout(resolve, i * pause));
-        cutTransport(client);
-      }),
-    );
+    await closeSpread(clients, cutTransport);
   }
 }
 

@@ -2,7 +2,6 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { LIMITS, khawam } from '@majlis/contract';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { AuthenticationRefused } from '../../auth/authentication-refused.ts';
@@ -11,7 +10,7 @@ import { SETTINGS } from '../../config/config.module.ts';
 import type { Settings } from '../../config/settings.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { ClientAddresses } from '../../http/client-address.ts';
-import { Drain } from '../../http/drain.ts';
+import { Drain, closeSpread } from '../../http/drain.ts';
 import { HttpEntry } from '../../http/http-entry.ts';
 import { originAllowed } from '../../http/origin.ts';
 import { LOGGER } from '../../logger.ts';
@@ -33,8 +32,6 @@ import { ORDERS_STREAM } from './order-record.ts';
 const PATH = khawam.feed.name;
 const MISSED_PINGS = 2;
 const GOING_AWAY = 1001;
-// As for Socket.IO's: not all clients come to the other nodes at the same moment.
-const DRAIN_SPREAD_MS = 3_000;
 const SUBPROTOCOL = 'bearer';
 
 /** A socket, and the pings in a row that it has not answered. */
@@ -80,7 +77,7 @@ export class OrderFeedServer implements OnApplicationBootstrap, OnModuleDestroy 
         socket.destroy();
       });
     });
-    this.drain.onDrain(() => this.#close());
+    this.drain.onDrain(() => closeSpread([...this.#peers], ({ ws }) => ws.close(GOING_AWAY)));
     this.#pings = setInterval(() => this.#ping(), LIMITS.feedPingIntervalMs);
   }
 
@@ -165,17 +162,6 @@ export class OrderFeedServer implements OnApplicationBootstrap, OnModuleDestroy 
       peer.missed++;
       peer.ws.ping();
     }
-  }
-
-  async #close(): Promise<void> {
-    const peers = [...this.#peers];
-    const pause = DRAIN_SPREAD_MS / peers.length;
-    await Promise.all(
-      peers.map(async ({ ws }, i) => {
-        await delay(i * pause);
-        ws.close(GOING_AWAY);
-      }),
-    );
   }
 }
 

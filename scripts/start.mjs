@@ -1,5 +1,6 @@
-// `npm start`: builds what is not built or older than its sources, then becomes the server. Plain JavaScript without a
-// dependency, because it runs before anything is built, and under whatever Node the machine has.
+#!/usr/bin/env node
+// `npm start` and `majlis`: builds what is not built or older than its sources, then becomes the server, or with arguments the
+// operators' command that they name. Plain JavaScript without a dependency, because it runs before anything is built, and under whatever Node the machine has.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -84,5 +85,5 @@ if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR) {
   const stale = builds.filter(isStale);
   if (stale.length > 0) process.stderr.write('Building…\n');
   stale.forEach(run);
-  await import('../apps/server/dist/main.js');
+  await import(process.argv.length > 2 ? '../apps/server/dist/cli.js' : '../apps/server/dist/main.js');
 }

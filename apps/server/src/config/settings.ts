@@ -185,7 +185,9 @@ const settingsSchema = z
   });
 
 /** Every setting by the name of its environment variable, checked and typed. `DATA_DIR` is absolute. */
-export type Settings = z.output<typeof settingsSchema> & { JWT_SECRET: string };
+export type GivenSettings = z.output<typeof settingsSchema>;
+/** The same, with the secret that was given or kept. */
+export type Settings = GivenSettings & { JWT_SECRET: string };
 
 /** A setting that ends the start. `message` is one line: which variable, what is wrong with its value, what would be right. */
 export class SettingsError extends Error {
@@ -194,23 +196,30 @@ export class SettingsError extends Error {
 
 /**
  * Reads the settings from `env` and from `.env` in `cwd`; `env` wins, and an empty value counts as unset.
- * Where `JWT_SECRET` is unset, the one kept in `DATA_DIR` is used, made now if there is none.
  *
  * @throws {SettingsError} for the first setting with a wrong value
  */
-export function loadSettings(env: NodeJS.ProcessEnv = process.env, cwd = process.cwd()): Settings {
+export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd = process.cwd()): GivenSettings {
   const given = { ...withoutEmpty(readEnvFile(resolve(cwd, '.env'))), ...withoutEmpty(env) };
   const result = settingsSchema.safeParse(given);
   if (!result.success) throw new SettingsError(explain(result.error, given));
 
   const settings = result.data;
-  const dataDir = resolve(cwd, settings.DATA_DIR);
   return {
     ...settings,
-    DATA_DIR: dataDir,
+    DATA_DIR: resolve(cwd, settings.DATA_DIR),
     DEMO_DATA: settings.DEMO_DATA && settings.NODE_ENV !== 'production' && isLoopback(settings.HOST),
-    JWT_SECRET: settings.JWT_SECRET ?? secretOf(dataDir),
   };
+}
+
+/**
+ * The settings of a server. Where `JWT_SECRET` is unset, the one kept in `DATA_DIR` is used, made now if there is none.
+ *
+ * @throws {SettingsError} for the first setting with a wrong value
+ */
+export function loadSettings(env?: NodeJS.ProcessEnv, cwd?: string): Settings {
+  const settings = readSettings(env, cwd);
+  return { ...settings, JWT_SECRET: settings.JWT_SECRET ?? secretOf(settings.DATA_DIR) };
 }
 
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -4,7 +4,7 @@ import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
 import * as support from './migrations/2026-11-21-support.ts';
-import type { Storage } from './storage.ts';
+import type { Storage, WriteConnection } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -14,12 +14,19 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-support': support,
 };
 
+const provider = { getMigrations: async () => MIGRATIONS };
+
 /**
  * Applies what is missing, under the database's migration lock, so that nodes may start together.
  * @throws the first failing migration's error; nothing of it remains
  */
 export async function migrate(storage: Storage): Promise<void> {
-  const migrator = new Migrator({ db: storage.schemaOwner, provider: { getMigrations: async () => MIGRATIONS } });
-  const { error } = await migrator.migrateToLatest();
+  const { error } = await new Migrator({ db: storage.schemaOwner, provider }).migrateToLatest();
+  if (error) throw error as Error;
+}
+
+/** Brings an empty database to the schema that it has after migration `name`, inside a transaction that is open. */
+export async function migrateWithin({ db }: WriteConnection, name: string): Promise<void> {
+  const { error } = await new Migrator({ db, provider, disableTransactions: true }).migrateTo(name);
   if (error) throw error as Error;
 }

@@ -55,11 +55,15 @@ class ImpatientClient extends pg.Client {
   }
 }
 
+/** What the connections of a running node are called in `pg_stat_activity`. */
+export const NODE_NAME = 'majlis';
+
 /** A pool for `url`. Counters are int8 and far below 2^53, so they are read as numbers. */
-export function postgresPool(url: string, options: { max: number; timeouts: boolean }): pg.Pool {
+export function postgresPool(url: string, options: { max: number; timeouts: boolean; name?: string }): pg.Pool {
   pg.types.setTypeParser(20, Number);
   const pool = new pg.Pool({
     connectionString: url,
+    application_name: options.name ?? NODE_NAME,
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     // A machine that vanished without a word is noticed after some 20 s, not after hours.

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { AuthModule } from './auth/auth.module.ts';
+import { ClusterModule } from './cluster/cluster.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { Settings } from './config/settings.ts';
 import { DemoModule } from './demo/demo.module.ts';
@@ -39,6 +40,7 @@ export class AppModule {
         ConfigModule.with(settings),
         LoggerModule.with(logger),
         StorageModule,
+        ClusterModule,
         LogModule,
         LimitsModule,
         HttpModule.with(entry),

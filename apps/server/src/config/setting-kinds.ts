@@ -60,6 +60,11 @@ export const databaseUrl = () =>
     urlOf(value, ['postgres:', 'postgresql:']) ? value : undefined,
   );
 
+export const redisUrl = () =>
+  parsed('a redis:// or rediss:// URL, whose path is empty or the number of a database', (value) =>
+    /^\/?\d*$/.test(urlOf(value, ['redis:', 'rediss:'])?.pathname ?? 'none') ? value : undefined,
+  );
+
 export const origins = () =>
   parsed('a comma-separated list of origins, or unset for any origin (without credentials)', (value) => {
     const found = items(value).map(originOf);

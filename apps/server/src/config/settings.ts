@@ -63,6 +63,18 @@ const store = {
     example: 'postgres://majlis:password@127.0.0.1:5432/majlis',
     secret: true,
   }),
+  REDIS_URL: setting(kind.redisUrl().optional(), {
+    description: 'Redis through which the nodes on one PostgreSQL tell each other what happens. Unset, and REDIS_HOST too: one node.',
+    example: 'redis://:password@127.0.0.1:6379',
+    secret: true,
+  }),
+  REDIS_HOST: setting(kind.host().optional(), { description: 'Instead of REDIS_URL: where Redis listens.', example: '127.0.0.1' }),
+  REDIS_PORT: setting(kind.integer(1, 65_535).default(6379), { description: 'Port of REDIS_HOST.', example: '6380' }),
+  REDIS_PASSWORD: setting(kind.text().optional(), {
+    description: 'Password of REDIS_HOST.',
+    example: 'the output of: openssl rand -hex 32',
+    secret: true,
+  }),
   STREAM_RETENTION_DAYS: setting(kind.integer(1, 3650).default(7), {
     description: 'How long changes can be caught up with by sync; a client that was away for longer reloads by REST.',
     example: '30',

@@ -46,6 +46,7 @@ test('without any setting the documented defaults hold', () => {
     CLIENT_URL: [],
     TRUST_PROXY: 0,
     DATA_DIR: join(cwd, 'data'),
+    REDIS_PORT: 6379,
     STREAM_RETENTION_DAYS: 7,
     DEMO_DATA: true,
     JWT_SECRET: SECRET,
@@ -80,6 +81,8 @@ test.each([
   ['DATA_DIR', '/var/lib/majlis', '/var/lib/majlis'],
   ['DATABASE_URL', 'postgresql://u:p@h/db', 'postgresql://u:p@h/db'],
   ['DATABASE_URL', 'postgres:///db?host=/run/postgresql', 'postgres:///db?host=/run/postgresql'],
+  ['REDIS_URL', 'rediss://u:p@h:6380/2', 'rediss://u:p@h:6380/2'],
+  ['REDIS_HOST', 'redis.internal', 'redis.internal'],
   ['JWT_SECRET', 'ش'.repeat(16), 'ش'.repeat(16)],
   ['API_KEYS', ' one , two,', ['one', 'two']],
   ['AUTH_PROVISION_USERS', 'true', true],
@@ -153,8 +156,18 @@ test('the value of a secret is never printed', () => {
     .flatMap((settings) => Object.entries(settings))
     .filter(([, schema]) => settingTexts.get(schema)?.secret)
     .map(([name]) => name);
-  expect(secrets).toEqual(['DATABASE_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEYS', 'ADMIN_PASSWORD', 'METRICS_TOKEN']);
-  for (const name of ['DATABASE_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY']) expect(refusal({ [name]: 'hunter2!' })).not.toContain('hunter2!');
+  expect(secrets).toEqual([
+    'DATABASE_URL',
+    'REDIS_URL',
+    'REDIS_PASSWORD',
+    'JWT_SECRET',
+    'JWT_PUBLIC_KEY',
+    'API_KEYS',
+    'ADMIN_PASSWORD',
+    'METRICS_TOKEN',
+  ]);
+  for (const name of ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY'])
+    expect(refusal({ [name]: 'hunter2!' })).not.toContain('hunter2!');
 });
 
 test('JWT_PUBLIC_KEY takes the key of RS256 or ES256, and no other', () => {

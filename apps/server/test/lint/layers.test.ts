@@ -17,7 +17,7 @@ const NO_EMIT = 'A service writes the log';
 const ONLY_SQL = 'A repository is SQL';
 const PURE = 'A projection is a pure function';
 const NO_FEATURE = 'realtime/ serves every feature';
-const LOWEST = 'The log and the storage know nothing above them';
+const LOWEST = 'The log, the storage and what connects nodes know nothing above them';
 const ALONE = 'The contract imports nothing of ours';
 const CLIENTS = 'Clients share the contract';
 

@@ -83,7 +83,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     });
     this.receipts.onDelivered((deliveries) => deliveries.forEach((delivery) => this.#tellDelivered(delivery)));
     this.reading.onRead((receipt) => this.#tellRead(receipt));
-    this.typists.onTyping((typing) => this.#tellTyping(typing));
+    this.typists.onTyping((typing) => void this.#tellTyping(typing));
     this.sessions.onClose((session) => this.typists.disconnected(session.id));
   }
 
@@ -135,7 +135,9 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     }
   }
 
-  #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): void {
+  async #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): Promise<void> {
+    // Somebody may type on another node. Where the store is away nobody is told: typing passes.
+    if (!this.directory.known(chatId)) await this.directory.get(chatId).catch(() => undefined);
     const data = { chat_id: chatId, user_id: userId, user_name: userName, is_typing: isTyping };
     this.publisher.toStream(chatStream(chatId), v2Only(serverEvents.typing.name, data), (session) => session.id === sessionId);
   }

@@ -74,7 +74,8 @@ export class SupportEmitter implements OnModuleInit {
   }
 
   async #tellTyping({ ticketId, userId, isTyping, sessionId }: TicketTyping): Promise<void> {
-    // Where the store is away nobody is told: typing passes.
+    // Somebody may type on another node. Where the store is away nobody is told: typing passes.
+    if (this.directory.known(ticketId) === undefined) await this.directory.ownerOf(ticketId).catch(() => undefined);
     if (!this.staff.known()) await this.staff.load().catch(() => undefined);
     const event = { event: userTyping.name, data: { ticketId, userId, isTyping } };
     for (const stream of ticketStreams(ticketId)) {

@@ -12,6 +12,7 @@ import { OrdersModule } from './features/orders/orders.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
+import { UploadsModule } from './features/uploads/uploads.module.ts';
 import { UserSocketsModule } from './features/users/user-sockets.module.ts';
 import { UsersModule } from './features/users/users.module.ts';
 import { DocsModule } from './http/docs.module.ts';
@@ -56,6 +57,7 @@ export class AppModule {
         SupportModule,
         SearchModule,
         OrdersModule,
+        UploadsModule,
         ConnectionModule,
         DemoModule,
       ],

@@ -3,7 +3,6 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LIMITS } from '@majlis/contract';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import type { AddressInfo } from 'node:net';
 import type { DestinationStream, Logger } from 'pino';
 import { AppModule } from './app.module.ts';
 import type { Settings } from './config/settings.ts';
@@ -12,8 +11,9 @@ import { allowOrigins, setSecurityHeaders } from './http/browser-rules.ts';
 import { ClientAddresses } from './http/client-address.ts';
 import { serveConsole } from './http/console.ts';
 import { HttpEntry, type RequestHandler } from './http/http-entry.ts';
-import { acceptJsonBodies } from './http/json-body.ts';
+import { acceptBodies } from './http/bodies.ts';
 import { send } from './http/problem.filter.ts';
+import { PublicUrl } from './http/public-url.ts';
 import { logRequests } from './http/request-log.ts';
 import { createLogger, nestLogger } from './logger.ts';
 import { acceptedLocale } from './realtime/handshake.ts';
@@ -49,7 +49,7 @@ export async function createApp(settings: Settings, logTo?: DestinationStream): 
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAMETER_LENGTH, ignoreTrailingSlash: true },
   });
-  acceptJsonBodies(adapter.getInstance());
+  acceptBodies(adapter.getInstance());
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with({ settings, logger, entry }), adapter, {
     abortOnError: false,
     bodyParser: false,
@@ -65,14 +65,8 @@ export async function createApp(settings: Settings, logTo?: DestinationStream): 
     logger,
     async listen() {
       await app.listen({ port: settings.PORT, host: settings.HOST });
-      const { port } = app.getHttpServer().address() as AddressInfo;
-      return `http://${shownHost(settings.HOST)}:${port}`;
+      return app.get(PublicUrl).listening();
     },
     close: () => app.close(),
   };
-}
-
-function shownHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

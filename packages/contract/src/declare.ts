@@ -54,9 +54,13 @@ export interface Route<
   params?: Params;
   query?: Query;
   body?: Body;
+  /** The media type of the body; JSON where absent. */
+  bodyType?: 'multipart/form-data';
   headers?: z.ZodObject;
   /** Absent: 204 without a body. */
   answer?: Answer;
+  /** The media type of the answer; JSON where absent. */
+  answerType?: string;
   /** The status of success; a POST that makes something answers 201 the first time and 200 for a repeat. */
   status: 200 | 201 | 204;
   errors: readonly ErrorCode[];

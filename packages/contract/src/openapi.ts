@@ -9,6 +9,8 @@ import { CONTRACT_VERSION, operations, type Operation } from './surfaces.ts';
 
 type Json = Record<string, unknown>;
 
+const JSON_TYPE = 'application/json';
+
 export interface OpenApiDocument extends Json {
   openapi: '3.1.1';
   paths: Record<string, Record<string, Json>>;
@@ -117,7 +119,7 @@ function operationObject({ id, route }: Operation, schemas: SchemaCollector): Js
     security: SECURITY[route.access],
     parameters,
     ...(route.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: schemas.schemaOf(route.body, 'input') } } },
+      requestBody: { required: true, content: { [route.bodyType ?? JSON_TYPE]: { schema: schemas.schemaOf(route.body, 'input') } } },
     }),
     responses: { ...successResponses(route, schemas), ...problemReferences(route) },
   };
@@ -135,7 +137,7 @@ function parametersOf(declared: z.ZodType | undefined, place: 'path' | 'query' |
 }
 
 function successResponses(route: Route, schemas: SchemaCollector): Json {
-  const content = route.answer && { content: { 'application/json': { schema: schemas.schemaOf(route.answer, 'output') } } };
+  const content = route.answer && { content: { [route.answerType ?? JSON_TYPE]: { schema: schemas.schemaOf(route.answer, 'output') } } };
   const descriptions: Record<number, string> = {
     200: route.status === 201 ? 'Made before; as it is now.' : 'Done.',
     201: 'Made.',

@@ -55,7 +55,7 @@ const server = {
 
 const store = {
   DATA_DIR: setting(kind.text().default('./data'), {
-    description: 'Directory of the embedded store and of the generated secret; relative to the working directory.',
+    description: 'Directory of the embedded store, of uploads and of the generated secret; relative to the working directory.',
     example: '/var/lib/majlis',
   }),
   DATABASE_URL: setting(kind.databaseUrl().optional(), {
@@ -155,6 +155,22 @@ const limits = {
   }),
 };
 
+const uploads = {
+  UPLOAD_MAX_BYTES: setting(kind.integer(1, 5_368_709_120).default(52_428_800), {
+    description: 'Size of the largest file that may be uploaded.',
+    example: '104857600',
+  }),
+  UPLOAD_MAX_BYTES_PER_DAY: setting(kind.integer(1, 1_000_000_000_000_000).default(1_073_741_824), {
+    description:
+      'How much one user may upload in 24 hours; beyond it uploads are refused until some of it is older. API keys have no limit.',
+    example: '10737418240',
+  }),
+  UPLOAD_TIMEOUT_S: setting(kind.integer(1, 300).default(300), {
+    description: 'An upload that has not arrived after so many seconds is given up.',
+    example: '60',
+  }),
+};
+
 const features = {
   ORDER_ESCALATE_AFTER_S: setting(kind.integer(1, 604_800).default(120), {
     description: 'An order that nobody has acknowledged after so many seconds is brought to the managers.',
@@ -184,12 +200,13 @@ export const settingSections = {
   Store: store,
   'Who may connect': auth,
   Limits: limits,
+  Uploads: uploads,
   Features: features,
   'Logs and metrics': logging,
 };
 
 const settingsSchema = z
-  .object({ ...server, ...store, ...auth, ...limits, ...features, ...logging })
+  .object({ ...server, ...store, ...auth, ...limits, ...uploads, ...features, ...logging })
   .superRefine(({ ADMIN_EMAIL, ADMIN_PASSWORD }, context) => {
     if ((ADMIN_EMAIL === undefined) === (ADMIN_PASSWORD === undefined)) return;
     const [missing, given] = ADMIN_EMAIL === undefined ? ['ADMIN_EMAIL', 'ADMIN_PASSWORD'] : ['ADMIN_PASSWORD', 'ADMIN_EMAIL'];

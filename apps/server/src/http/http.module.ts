@@ -5,6 +5,7 @@ import { Drain } from './drain.ts';
 import { HealthController } from './health.controller.ts';
 import { HttpEntry } from './http-entry.ts';
 import { ProblemFilter } from './problem.filter.ts';
+import { PublicUrl } from './public-url.ts';
 import { Readiness } from './readiness.ts';
 
 @Global()
@@ -18,10 +19,11 @@ export class HttpModule {
         Drain,
         Readiness,
         ClientAddresses,
+        PublicUrl,
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
       controllers: [HealthController],
-      exports: [HttpEntry, Drain, ClientAddresses],
+      exports: [HttpEntry, Drain, ClientAddresses, PublicUrl],
     };
   }
 }

@@ -4,6 +4,7 @@ import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
 import * as support from './migrations/2026-11-21-support.ts';
+import * as uploads from './migrations/2026-11-21-uploads.ts';
 import type { Storage, WriteConnection } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-message-search': messageSearch,
   '2026-11-21-orders': orders,
   '2026-11-21-support': support,
+  '2026-11-21-uploads': uploads,
 };
 
 const provider = { getMigrations: async () => MIGRATIONS };

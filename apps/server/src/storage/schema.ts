@@ -245,6 +245,21 @@ export interface OrderKeysTable {
   created_at: number;
 }
 
+export interface UploadsTable {
+  /** 128 random bits in hexadecimal: whoever knows it may read the content. */
+  key: string;
+  user_id: string;
+  kind: v2.UploadKind;
+  content_type: string;
+  name: string | null;
+  size: number;
+  width: number | null;
+  height: number | null;
+  /** Of a photo: its thumbnail, a row of its own. */
+  thumbnail_key: string | null;
+  created_at: number;
+}
+
 export interface ApplicationStateTable {
   key: string;
   value: string;
@@ -268,5 +283,6 @@ export interface Schema {
   canned_replies: CannedRepliesTable;
   orders: OrdersTable;
   order_keys: OrderKeysTable;
+  uploads: UploadsTable;
   application_state: ApplicationStateTable;
 }

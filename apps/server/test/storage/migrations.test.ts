@@ -13,6 +13,7 @@ const FROZEN: Record<string, string> = {
   '2026-11-21-message-search.ts': '8c364ae7abc896e2',
   '2026-11-21-orders.ts': '9b2cd39de1767285',
   '2026-11-21-support.ts': 'cdcf3307f2231514',
+  '2026-11-21-uploads.ts': 'cc4607c322e9865f',
 };
 
 test('"Migrations are dated, frozen, forward-only": a released file never changes, what changes is a new file', () => {

@@ -3,3 +3,4 @@ export * from './message-types.ts';
 export * from './notifications.ts';
 export * from './objects.ts';
 export * from './routes.ts';
+export * from './uploads.ts';

@@ -27,12 +27,9 @@ export type Upload = z.output<typeof Upload>;
 
 /** What the form may say beside the file. */
 export const UploadFields = z.object({
-  kind: z
-    .enum(UPLOAD_KINDS)
-    .optional()
-    .meta({
-      description: 'Refuses what is not of this kind; without it the content decides. `voice` takes the sound of a video container too.',
-    }),
+  kind: z.enum(UPLOAD_KINDS).optional().meta({
+    description: 'Refuses what is not of this kind; without it the content decides. `voice` takes the sound of a video container too.',
+  }),
 });
 
 export const uploadRoutes = {

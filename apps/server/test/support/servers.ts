@@ -1,7 +1,7 @@
 /** PostgreSQL, Redis and a browser for the tests: what the environment names, else what is installed here, started for the run. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,10 @@ export interface StartedServer {
   readonly pid: number;
   /** Ends it at once, as a crash does; the data stays. */
   crash(): Promise<void>;
+  /** Stops it and its children where they are (SIGSTOP): connections stay, and nothing is answered. */
+  freeze(): void;
+  /** Lets it go on after `freeze`. */
+  thaw(): void;
   /** Starts it again after `crash`, on the same port and data. */
   restart(): Promise<void>;
   /** Ends it and removes its data. */
@@ -60,6 +64,19 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await exited;
 }
 
+/** Signals a process and its children: each connection of PostgreSQL has a process of its own. */
+function signalAll(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  process.kill(pid, signal);
+  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').map(Number)) {
+    try {
+      if (child) process.kill(child, signal);
+    } catch (error) {
+      // Gone by now.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 async function start(program: Program, folder: string, url: (port: number) => string): Promise<StartedServer> {
   const port = await freePort();
   let child = await run(program, port, folder);
@@ -75,6 +92,8 @@ async function start(program: Program, folder: string, url: (port: number) => st
       return child.pid!;
     },
     crash: () => end(child, 'SIGQUIT'),
+    freeze: () => signalAll(child.pid!, 'SIGSTOP'),
+    thaw: () => signalAll(child.pid!, 'SIGCONT'),
     async restart() {
       child = await run(program, port, folder);
     },

@@ -12,6 +12,12 @@ export class Refused extends Error {
 /** Made from other tables, in each engine's own form; a server finds them empty and makes them again. */
 export const DERIVED_TABLES: ReadonlySet<string> = new Set(['message_search', 'message_search_positions']);
 
+/** The key in `application_state` of what tells this store from all others. */
+export const STORE_ID_KEY = 'store-id';
+
+/** A copy is another store: under the same id the nodes of both would take each other for their own, where they share a Redis. */
+export const FORGET_STORE_ID = `delete from application_state where key = '${STORE_ID_KEY}'`;
+
 /** What the migrations write for themselves. */
 const MIGRATION_TABLES: ReadonlySet<string> = new Set(['kysely_migration', 'kysely_migration_lock']);
 
@@ -115,7 +121,7 @@ async function copyTable(
 
 /**
  * Copies one state of `from` into `to`, which must be an empty database: it gets the schema by the migrations that `from` has had,
- * and every row as it is, so that versions, seqs and the log go on where they were. All in one transaction: it is done, or nothing is.
+ * and every row as it is (but for the store's id), so that versions, seqs and the log go on where they were. All in one transaction: it is done, or nothing is.
  * What is written to `from` meanwhile is not copied.
  * @param report is told of each table that was copied
  * @throws Refused where `to` is not empty, or `from` is not a store of this version
@@ -140,6 +146,7 @@ export async function copyStore(from: Storage, to: Storage, report: (table: stri
         });
         report(table, rows);
       }
+      await sql.raw(FORGET_STORE_ID).execute(target.db);
     });
   });
   // Otherwise the first queries are planned for empty tables.

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { copyStore, Refused } from './copy-store.ts';
+import { copyStore, FORGET_STORE_ID, Refused } from './copy-store.ts';
 import { NODE_NAME, openPostgres, postgresPool } from './postgres.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Storage } from './storage.ts';
@@ -105,7 +105,7 @@ export async function backup(from: StorePlace, file: string, report: Report): Pr
     closeSync(openSync(draft, 'wx', 0o600));
     if (from.engine === 'sqlite') vacuumInto(from.file, draft);
     else await withStore(from, (source) => withStore({ engine: 'sqlite', file: draft }, (target) => copyStore(source, target, report)));
-    check(draft);
+    finish(draft);
     flush(draft);
     renameSync(draft, file);
     flush(dirname(resolve(file)));
@@ -125,12 +125,13 @@ function vacuumInto(file: string, draft: string): void {
   }
 }
 
-function check(file: string): void {
-  const database = new DatabaseSync(file);
+/** Makes a draft a store of its own, checked, in one file with nothing beside it. */
+function finish(draft: string): void {
+  const database = new DatabaseSync(draft);
   try {
+    database.exec(FORGET_STORE_ID);
     const found = database.prepare('pragma quick_check').all() as { quick_check: string }[];
     if (found[0]?.quick_check !== 'ok') throw new Error(`The copy is damaged: ${found.map(({ quick_check }) => quick_check).join('; ')}`);
-    // All in the one file, nothing beside it.
     database.exec('pragma journal_mode = delete');
   } finally {
     database.close();

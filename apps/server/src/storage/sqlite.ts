@@ -95,6 +95,8 @@ export function openSqlite(file: string): Storage {
   const commit = writer.prepare('commit');
   const rollback = writer.prepare('rollback');
   let depth = 0;
+  // The latest transaction could not be written.
+  let failing = false;
 
   async function beginImmediate(): Promise<void> {
     const patience = Date.now() + LOCK_PATIENCE_MS;
@@ -170,13 +172,16 @@ export function openSqlite(file: string): Storage {
         try {
           const result = await work(connection);
           commit.run();
+          failing = false;
           return result;
         } catch (error) {
           if (writer.handle.isTransaction) rollback.run();
           throw error;
         }
       } catch (error) {
-        throw translate(error);
+        const translated = translate(error);
+        if (translated !== error) failing = true;
+        throw translated;
       }
     },
     async check() {
@@ -185,8 +190,12 @@ export function openSqlite(file: string): Storage {
         // A transaction that is open has the lock.
         if (writer.handle.isTransaction) return;
         begin.run();
-        rollback.run();
+        // A full disk shows only where something is written. The version is nobody's, and setting it writes a page.
+        if (failing) writer.handle.exec('pragma user_version = 0; commit');
+        else rollback.run();
+        failing = false;
       } catch (error) {
+        if (writer.handle.isTransaction) rollback.run();
         throw translate(error);
       }
     },

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test, type TestContext } from 'vitest';
-import { copiedTables, DERIVED_TABLES } from '../../src/storage/copy-store.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi, type TestContext } from 'vitest';
+import { copiedTables, DERIVED_TABLES, STORE_ID_KEY } from '../../src/storage/copy-store.ts';
 import { migrate } from '../../src/storage/migrate.ts';
 import { openPostgres, postgresPools } from '../../src/storage/postgres.ts';
 import { openSqlite } from '../../src/storage/sqlite.ts';
@@ -18,6 +18,9 @@ import { catchUp, upTo } from '../sync/streams.ts';
 import { makeTicket, messagesOf, send } from '../tickets/tickets.ts';
 
 const CLI = join(import.meta.dirname, '../../dist/cli.js');
+
+// Each of these starts processes, one after the other.
+vi.setConfig({ testTimeout: 60_000 });
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let files = 0;
@@ -79,7 +82,11 @@ async function contentsOf(store: string): Promise<Record<string, string[]>> {
     const contents: Record<string, string[]> = {};
     for (const [name, columns] of await tablesOf(storage)) {
       const { rows } = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(storage.db);
-      contents[name] = rows.map((row) => JSON.stringify(columns.map((column) => row[column]))).toSorted();
+      // A copy is another store, which makes an id of its own.
+      contents[name] = rows
+        .filter((row) => name !== 'application_state' || row['key'] !== STORE_ID_KEY)
+        .map((row) => JSON.stringify(columns.map((column) => row[column])))
+        .toSorted();
     }
     return contents;
   });
@@ -198,6 +205,9 @@ describe.skipIf(POSTGRES_SERVER === undefined)('majlis migrate-store', () => {
     const [source, back] = [newFile(), newFile()];
     const database = await newDatabase(onTestFinished);
     await fill(`sqlite:${source}`, 1_201);
+    await within(`sqlite:${source}`, (storage) =>
+      storage.transaction(({ db }) => db.insertInto('application_state').values({ key: STORE_ID_KEY, value: 'mine' }).execute()),
+    );
     const expected = await contentsOf(`sqlite:${source}`);
     for (const rows of Object.values(expected)) expect(rows.length).toBeGreaterThanOrEqual(1_201);
 
@@ -205,6 +215,11 @@ describe.skipIf(POSTGRES_SERVER === undefined)('majlis migrate-store', () => {
     expect(there).toMatchObject({ code: 0, errors: '' });
     expect(there.output).toContain('messages: 1201\n');
     expect(await contentsOf(database)).toEqual(expected);
+    // The nodes of two stores that share a Redis must not take each other for their own.
+    const { rows } = await within(database, (storage) =>
+      sql`select value from application_state where key = ${STORE_ID_KEY}`.execute(storage.db),
+    );
+    expect(rows).toEqual([]);
 
     expect(await majlis(['migrate-store', '--from', database, '--to', `sqlite:${back}`])).toMatchObject({ code: 0, errors: '' });
     expect(await contentsOf(`sqlite:${back}`)).toEqual(expected);
@@ -247,17 +262,20 @@ describe.skipIf(POSTGRES_SERVER === undefined)('majlis migrate-store', () => {
     const mine = await contentsOf(database);
     const stray = newFile();
     writeFileSync(stray, '');
-    for (const [from, to, message] of [
+    const places = [
       [`sqlite:${full}`, database, /^The target must be an empty database, and it has tables \(\w+, /],
       [`sqlite:${full}`, `sqlite:${other}`, /^The target must be an empty database/],
       [`sqlite:${newFile()}`, database, /^There is no file /],
       [`sqlite:${stray}`, `sqlite:${newFile()}`, /^The source holds no store of Majlis/],
       ['mysql://x', database, /^A store is named sqlite:<file> or postgres:/],
-    ] as const) {
-      const { code, errors } = await majlis(['migrate-store', '--from', from, '--to', to]);
-      expect([code, errors]).toEqual([1, expect.stringMatching(message)]);
-      expect(errors.trim().split('\n')).toHaveLength(1);
-    }
+    ] as const;
+    await Promise.all(
+      places.map(async ([from, to, message]) => {
+        const { code, errors } = await majlis(['migrate-store', '--from', from, '--to', to]);
+        expect([code, errors]).toEqual([1, expect.stringMatching(message)]);
+        expect(errors.trim().split('\n')).toHaveLength(1);
+      }),
+    );
     expect(await contentsOf(database)).toEqual(mine);
     expect((await majlis(['migrate-store', '--from', database])).errors).toMatch(/takes --from and --to\nUsage:/);
   });

@@ -69,6 +69,7 @@ export interface TestServer extends Api {
 
 export interface SpawnedServer extends Api {
   dataDir: string;
+  readonly pid: number;
   /** All that it wrote so far. */
   output(): string;
   /** Sends a signal. @returns the exit code, or the signal that ended it */
@@ -209,6 +210,7 @@ export async function spawnServer(overrides: Environment = {}): Promise<SpawnedS
   return {
     ...apiOf(url),
     dataDir,
+    pid: child.pid!,
     output: () => output,
     kill(signal) {
       child.kill(signal);

@@ -16,7 +16,11 @@ const FAULTS = [
     begin: (database: StartedServer) => database.crash(),
     end: (database: StartedServer) => database.restart(),
   },
-  { what: 'frozen (SIGSTOP)', begin: (database: StartedServer) => database.freeze(), end: (database: StartedServer) => database.thaw() },
+  {
+    what: 'frozen (SIGSTOP)',
+    begin: async (database: StartedServer) => database.freeze(),
+    end: async (database: StartedServer) => database.thaw(),
+  },
 ];
 
 describe('PostgreSQL fails under traffic', () => {

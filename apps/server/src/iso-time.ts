@@ -12,3 +12,8 @@ export function isoTime(ms: number): string {
   }
   return lastText;
 }
+
+/** The same of a time that may not have come. */
+export function isoTimeOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
+}

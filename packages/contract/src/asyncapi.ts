@@ -24,6 +24,9 @@ export function refusalOf(namespace: string): z.ZodType {
 
 const keyOf = (name: string) => (name === '/' ? 'root' : name.replace(/\W+/g, '_').replace(/^_/, ''));
 
+/** Of a channel; a namespace that several documents share is a channel for each. */
+export const channelKey = ({ name, dialect = '' }: Namespace) => [name, dialect].filter(Boolean).map(keyOf).join('_');
+
 /** @param options.serverUrl where the server is reached (http or https) */
 export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApiDocument {
   const url = new URL(options.serverUrl ?? 'http://127.0.0.1:3000');
@@ -31,7 +34,7 @@ export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApi
   const channels: AsyncApiDocument['channels'] = {};
   const operations: Record<string, Json> = {};
   for (const namespace of namespaces) {
-    const channel = keyOf(namespace.name);
+    const channel = channelKey(namespace);
     channels[channel] = channelObject(namespace, schemas);
     for (const event of Object.values(namespace.receives))
       operations[`${channel}_receive_${keyOf(event.name)}`] = receiveOperation(channel, event, hasReplies(namespace));
@@ -85,7 +88,7 @@ export function asyncApiDocument(options: { serverUrl?: string } = {}): AsyncApi
 const hasReplies = ({ protocol }: Namespace) => protocol !== 'websocket';
 
 function channelObject(namespace: Namespace, schemas: SchemaCollector): AsyncApiDocument['channels'][string] {
-  const { name, description, receives, sends } = namespace;
+  const { name, dialect, description, receives, sends } = namespace;
   const replies = hasReplies(namespace);
   const messages: Record<string, Json> = {};
   const payloadOf = (event: ClientEvent | ServerEvent) => (replies ? event.payload : frameOf(event));
@@ -110,7 +113,7 @@ function channelObject(namespace: Namespace, schemas: SchemaCollector): AsyncApi
 
   return {
     address: name,
-    title: replies ? `Namespace ${name}` : `WebSocket ${name}`,
+    title: replies ? `Namespace ${name}${dialect === undefined ? '' : `, ${dialect}`}` : `WebSocket ${name}`,
     description,
     servers: [{ $ref: replies ? '#/servers/socketio' : '#/servers/websocket' }],
     messages,

@@ -12,8 +12,8 @@ export interface ClientEvent<Payload extends z.ZodType = z.ZodType, Ack extends 
   budget: Budget;
   payload: Payload;
   ack: Ack;
-  /** Over its budget this event is dropped without a word (typing). */
-  dropsSilently?: boolean;
+  /** Over its budget this event is dropped without a word (typing), and acknowledged with this as if it had not been. */
+  dropsSilently?: z.output<Ack>;
 }
 
 /** An event that the server sends. */
@@ -28,6 +28,8 @@ export interface ServerEvent<Payload extends z.ZodType = z.ZodType> {
 /** A Socket.IO namespace of one of the documents, or the path of a raw WebSocket. */
 export interface Namespace {
   name: string;
+  /** Of a namespace that several documents share: whose words these are, where they are not the namespace's own. */
+  dialect?: string;
   /** A raw WebSocket: frames of JSON, `{event, data}`, and no acknowledgements. Absent: Socket.IO. */
   protocol?: 'websocket';
   description: string;

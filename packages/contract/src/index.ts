@@ -6,5 +6,6 @@ export * from './values.ts';
 export * from './notification-types.ts';
 export * as allawzi from './allawzi/index.ts';
 export { camelClientEvents, camelServerEvents, type SyncPage } from './camel.ts';
+export * as depth from './depth/index.ts';
 export * as khawam from './khawam/index.ts';
 export * as v2 from './v2/index.ts';

@@ -88,16 +88,16 @@ export function reference(): Reference {
   const schemas = schemaCollector('draft-2020-12', COMPONENTS);
   const shape = (schema: z.ZodType, direction: Direction) => shapeOf(schemas.schemaOf(schema, direction));
   const outbound = ({ name, summary, payload }: ServerEvent): EventEntry => ({ name, summary, payload: shape(payload, 'output') });
-  const inbound = ({ name, summary, payload, budget, dropsSilently = false, ack }: ClientEvent, replies: boolean): EventEntry => ({
+  const inbound = ({ name, summary, payload, budget, dropsSilently, ack }: ClientEvent, replies: boolean): EventEntry => ({
     name,
     summary,
     payload: shape(payload, 'input'),
-    inbound: { budget, dropsSilently, ack: replies ? shape(ack, 'output') : undefined },
+    inbound: { budget, dropsSilently: dropsSilently !== undefined, ack: replies ? shape(ack, 'output') : undefined },
   });
-  const namespaceEntry = ({ name, protocol, description, receives, sends }: Namespace): NamespaceEntry => {
+  const namespaceEntry = ({ name, dialect, protocol, description, receives, sends }: Namespace): NamespaceEntry => {
     const replies = protocol !== 'websocket';
     return {
-      name,
+      name: dialect === undefined ? name : `${name} (${dialect})`,
       description,
       refusal: replies ? shape(refusalOf(name), 'output') : undefined,
       receives: Object.values(receives).map((event) => inbound(event, replies)),

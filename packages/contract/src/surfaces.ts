@@ -1,6 +1,7 @@
 /** Everything that is declared, surface by surface: what the documents are made of and what the server is compared with. */
 import type { Namespace, Route } from './declare.ts';
 import * as allawzi from './allawzi/index.ts';
+import * as depth from './depth/index.ts';
 import * as khawam from './khawam/index.ts';
 import * as v2 from './v2/index.ts';
 
@@ -19,6 +20,7 @@ export interface Surface {
 export const surfaces: readonly Surface[] = [
   { id: 'v2', title: 'Service Platform v2', declarations: v2 },
   { id: 'allawzi', title: 'Allawzi', declarations: allawzi },
+  { id: 'depth', title: 'Depth', declarations: depth },
   { id: 'khawam', title: 'Khawam', declarations: khawam },
 ];
 

@@ -67,11 +67,13 @@ export const PageSize = z.coerce.number().int().min(1).max(LIMITS.pageMax).defau
 /** Yes or no, in a query. */
 export const Flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
+/** Whether a text is an absolute http or https URL. */
+export function isHttpUrl(text: string): boolean {
+  return /^https?:\/\/[^\s/]/i.test(text) && URL.canParse(text);
+}
+
 /** An absolute http or https URL. */
-export const HttpUrl = z
-  .string()
-  .refine((value) => /^https?:\/\/[^\s/]/i.test(value) && URL.canParse(value), { error: 'must be an http or https URL' })
-  .meta({ format: 'uri' });
+export const HttpUrl = z.string().refine(isHttpUrl, { error: 'must be an http or https URL' }).meta({ format: 'uri' });
 
 /** A JSON object whose keys are the sender's own. */
 export const FreeObject = z.record(z.string(), z.unknown());

@@ -24,8 +24,9 @@ describe('the registry of surfaces', () => {
     expect(ids).toEqual([...new Set(ids)]);
   });
 
-  it('has no two namespaces of one name, and no event twice in one direction', () => {
-    expect(namespaces.map(({ name }) => name)).toEqual([...new Set(namespaces.map(({ name }) => name))]);
+  it('has no two namespaces of one name and dialect, and no event twice in one direction', () => {
+    const names = namespaces.map(({ name, dialect }) => `${name} ${dialect}`);
+    expect(names).toEqual([...new Set(names)]);
     for (const { receives, sends } of namespaces) {
       for (const events of [receives, sends]) {
         const names = Object.values(events).map(({ name }) => name);

@@ -234,7 +234,9 @@ export class Connections implements OnModuleDestroy {
   }
 
   #tellToSync(session: Session, reason: SyncReason): void {
-    session.send('sync:required', { user_id: session.userId, reason, timestamp: new Date().toISOString() });
+    const { userId } = session;
+    const whose = session.dialect === 'v2' ? { user_id: userId } : { userId };
+    session.send('sync:required', { ...whose, reason, timestamp: new Date().toISOString() });
   }
 
   #closed(session: Session, cause: string): void {

@@ -9,14 +9,20 @@ export const HANDLES = 'majlis:handles';
 /** What a handler method is: one validated payload in, the acknowledgement out. It may throw a `Failure`; it never answers by itself. */
 export type Handler<E extends ClientEvent> = (session: Session, payload: PayloadOf<E>) => AckOf<E> | Promise<AckOf<E>>;
 
-/** Marks a class as a gateway of these namespaces, in one dialect of them. */
-export function Gateway(...namespaces: [string, ...string[]]): ClassDecorator {
-  return applyDecorators(Injectable(), SetMetadata(GATEWAY, namespaces));
+/** Where a gateway's events are served: in a namespace, or there in a dialect that its sockets turn to. */
+export type Place = string | { namespace: string; dialect: string };
+
+/** Depth's events on `/`: a socket that sends one of them speaks Depth from then on. */
+export const DEPTH_ON_ROOT: Place = { namespace: '/', dialect: 'depth' };
+
+/** Marks a class as a gateway of these places. */
+export function Gateway(...places: [Place, ...Place[]]): ClassDecorator {
+  return applyDecorators(Injectable(), SetMetadata(GATEWAY, places));
 }
 
-/** Marks a method as the handler of an event; the compiler holds it against the event's declaration. */
-export function On<E extends ClientEvent>(event: E) {
+/** Marks a method as the handler of an event, or of several names of the same; the compiler holds it against their declarations. */
+export function On<E extends ClientEvent>(...events: [E, ...E[]]) {
   return <H extends Handler<E>>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<H>): void => {
-    SetMetadata(HANDLES, event)(target, key, descriptor);
+    SetMetadata(HANDLES, events)(target, key, descriptor);
   };
 }

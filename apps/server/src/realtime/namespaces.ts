@@ -8,12 +8,27 @@ interface NamespaceRules {
   dialect: string;
   /** The kinds of streams that its sockets get. */
   carries: ReadonlySet<string>;
+  /** The dialects that its sockets may turn to, and the kinds of streams that they get then. */
+  turnsTo?: Readonly<Record<string, ReadonlySet<string>>>;
   /** How a refused token is told: as the documents' clients expect it. */
   refusal: 'error-event' | 'connect-error';
 }
 
 export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
-  '/': { locale: 'en', dialect: 'v2', carries: new Set(['chat', 'user', 'orders']), refusal: 'error-event' },
+  '/': {
+    locale: 'en',
+    dialect: 'v2',
+    carries: new Set(['chat', 'user', 'orders']),
+    turnsTo: { depth: new Set(['chat', 'user', 'project']) },
+    refusal: 'error-event',
+  },
+  '/chat': { locale: 'ar', dialect: 'depth', carries: new Set(['chat']), refusal: 'connect-error' },
   '/notifications': { locale: 'ar', dialect: 'notifications', carries: new Set(['user']), refusal: 'connect-error' },
   '/support': { locale: 'ar', dialect: 'support', carries: new Set(['ticket', 'ticket-staff']), refusal: 'connect-error' },
 };
+
+/** The kinds of streams that a socket of a namespace gets while it speaks `dialect`. */
+export function carriedIn(namespace: string, dialect: string): ReadonlySet<string> {
+  const { carries, turnsTo } = NAMESPACES[namespace]!;
+  return turnsTo?.[dialect] ?? carries;
+}

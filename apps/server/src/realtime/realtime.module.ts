@@ -41,10 +41,11 @@ import { SocketServer } from './socket-server.ts';
     },
     {
       provide: Pipeline,
-      inject: [SETTINGS, LOGGER, RateLimiter, Metrics],
-      useFactory: (settings: Settings, logger: Logger, limiter: RateLimiter, metrics: Metrics) =>
+      inject: [SETTINGS, LOGGER, RateLimiter, SessionRegistry, Metrics],
+      useFactory: (settings: Settings, logger: Logger, limiter: RateLimiter, sessions: SessionRegistry, metrics: Metrics) =>
         new Pipeline({
           limiter,
+          sessions,
           metrics,
           eventLog: new EventLog(settings.LOG_EVENTS ? logger : undefined),
           onUnexpected: (err, event) => logger.error({ err, event }, 'Unexpected fault in a handler'),

@@ -41,6 +41,8 @@ export abstract class Session {
   identity: Identity;
   /** Which projection of the log this socket gets. */
   dialect: string;
+  /** Which of its dialect's families of names it gets, where there are several: that of its latest join. */
+  family: string | undefined;
   /** Streams that this socket joined; undefined until its first join. */
   joined: Set<string> | undefined;
   /** Streams that it left. */

@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io';
 import type { Failure } from '../errors.ts';
 import { errorBody } from './error-body.ts';
 import { ackPacket, eventPacket } from './frame.ts';
-import { NAMESPACES } from './namespaces.ts';
+import { carriedIn } from './namespaces.ts';
 import { BATCH, EventBatch, batchItem } from './event-batch.ts';
 import { Session } from './session.ts';
 
@@ -18,7 +18,7 @@ export class SocketIoSession extends Session {
   }
 
   override carries(prefix: string): boolean {
-    return NAMESPACES[this.namespace]!.carries.has(prefix);
+    return carriedIn(this.namespace, this.dialect).has(prefix);
   }
 
   packet(event: string, json: string): string {

@@ -16,7 +16,7 @@ import { LOGGER } from '../logger.ts';
 import { Connections } from './connections.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { COMPRESS_FROM_BYTES } from './frame.ts';
-import { GATEWAY, HANDLES } from './gateway.ts';
+import { GATEWAY, HANDLES, type Place } from './gateway.ts';
 import { NAMESPACES } from './namespaces.ts';
 import { Pipeline } from './pipeline.ts';
 import { cutTransport, openConnection, openConnections } from './socket-io-internals.ts';
@@ -84,11 +84,11 @@ export class SocketServer implements OnApplicationBootstrap {
   // Every provider marked with @Gateway; its methods marked with @On become the pipeline's handlers.
   #registerHandlers(): void {
     for (const { instance, metatype } of this.discovery.getProviders()) {
-      const namespaces = metatype ? this.reflector.get<string[] | undefined>(GATEWAY, metatype) : undefined;
-      if (namespaces === undefined) continue;
+      const places = metatype ? this.reflector.get<Place[] | undefined>(GATEWAY, metatype) : undefined;
+      if (places === undefined) continue;
       for (const method of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance) as object)) {
-        const event = this.reflector.get<ClientEvent | undefined>(HANDLES, instance[method]);
-        if (event) for (const namespace of namespaces) this.pipeline.register(namespace, event, instance[method].bind(instance));
+        for (const event of this.reflector.get<ClientEvent[] | undefined>(HANDLES, instance[method]) ?? [])
+          for (const place of places) this.pipeline.register(place, event, instance[method].bind(instance));
       }
     }
   }

@@ -89,7 +89,8 @@ export interface MessagesTable {
   /** As they were when the message was sent: what its event said. */
   sender_name: string;
   sender_avatar: string | null;
-  type: v2.MessageTypeName;
+  /** Of v2, or Depth's file. */
+  type: v2.MessageTypeName | 'file';
   content: string;
   /** JSON object. */
   metadata: string;

@@ -28,7 +28,7 @@ export const supportClientEvents = {
     name: 'typing',
     summary: `Typing; ends by itself after ${LIMITS.typingTtlMs / 1000} s without renewal.`,
     budget: 'light',
-    dropsSilently: true,
+    dropsSilently: { status: 'ok' },
     payload: OfTicket.extend({ isTyping: z.boolean() }),
     ack: Ok,
   }),

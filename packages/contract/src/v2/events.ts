@@ -67,7 +67,7 @@ export const clientEvents = {
     name: 'chat:typing',
     summary: `Typing; ends by itself after ${LIMITS.typingTtlMs / 1000} s without renewal.`,
     budget: 'light',
-    dropsSilently: true,
+    dropsSilently: { status: 'ok' },
     payload: InChat.extend({ is_typing: z.boolean() }),
     ack: Ok,
   }),

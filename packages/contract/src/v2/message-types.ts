@@ -83,8 +83,8 @@ interface Draft {
   metadata?: Record<string, unknown> | undefined;
 }
 
-/** What the fields of a message must be to each other, once each is of its kind. */
-function checkDraft(draft: Draft, context: z.RefinementCtx): void {
+/** Finds what is wrong with a message whose fields are each of their kind. */
+export function checkMessage(draft: Draft, context: z.RefinementCtx): void {
   if (longerThan(draft.content, LIMITS.messageCharacters)) {
     context.addIssue(tooLarge('content', `must have at most ${LIMITS.messageCharacters} characters`));
     return;
@@ -104,9 +104,9 @@ function checkDraft(draft: Draft, context: z.RefinementCtx): void {
 }
 
 /** The body of a message as a client may send it by REST. */
-export const MessageDraft = z.object(draftFields).superRefine(checkDraft);
+export const MessageDraft = z.object(draftFields).superRefine(checkMessage);
 
 /** The same on a socket, where the chat is named beside it. One object and not an intersection of two: this is the hottest of all events. */
-export const MessageSend = z.object({ chat_id: Reference, ...draftFields }).superRefine(checkDraft);
+export const MessageSend = z.object({ chat_id: Reference, ...draftFields }).superRefine(checkMessage);
 
 export type MessageDraft = z.output<typeof MessageDraft>;

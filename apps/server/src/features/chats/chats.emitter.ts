@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { v2 } from '@majlis/contract';
+import { depth, v2 } from '@majlis/contract';
 import type { LogEntry } from '../../log/log-entry.ts';
 import { StreamLog } from '../../log/stream-log.ts';
 import { Publisher, type Audience, type Interest, type StreamKind } from '../../realtime/publisher.ts';
@@ -14,6 +14,8 @@ import type { DeletedMessage } from './chat-entries.ts';
 import { CHAT_PROJECTIONS } from './chats.projection.ts';
 import { readChatIds, unreadCounts } from './chats.repository.ts';
 import { ChatsService } from './chats.service.ts';
+import { DEPTH, namesOf, viewOf } from './depth-views.projection.ts';
+import { toDepthMessage } from './depth-shapes.ts';
 import { MESSAGE_CREATED, creationEntry, type MessageRecord } from './message-record.ts';
 import { messagesAsSent } from './messages.repository.ts';
 import { MessagesService } from './messages.service.ts';
@@ -24,9 +26,11 @@ import { isoTime } from '../../iso-time.ts';
 import { toV2Message } from './v2-shapes.ts';
 
 const { serverEvents } = v2;
+const { privateMessage } = depth.chatServerEvents;
 
-/** Which sockets want a chat's events: contract §4. */
+/** Which sockets want a chat's events: contract §§4 and 5. Depth's get those of the conversations that they are in, and word of direct ones. */
 export function chatInterest(session: Session, stream: string): Interest {
+  if (session.dialect === DEPTH) return session.joined?.has(stream) ? 'full' : 'summary';
   if (session.joined === undefined) return session.left?.has(stream) ? 'none' : 'full';
   return session.joined.has(stream) ? 'full' : 'summary';
 }
@@ -97,16 +101,35 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
 
   interest = chatInterest;
 
+  view(session: Session): string {
+    return session.dialect === DEPTH ? viewOf(session) : session.dialect;
+  }
+
   changesMembers(entry: LogEntry): boolean {
     return entry.kind === 'chat.changed';
   }
 
-  published(entry: LogEntry, { users, summaries }: Audience): void {
-    if (entry.kind === MESSAGE_CREATED) this.receipts.live(entry.data as MessageRecord, users);
-    if (summaries.length === 0 || !CHANGES_LAST_MESSAGE.has(entry.kind)) return;
+  published(entry: LogEntry, audience: Audience): void {
+    if (entry.kind === MESSAGE_CREATED)
+      this.receipts.live(entry.data as MessageRecord, this.#tellPrivately(entry.data as MessageRecord, audience));
+    if (audience.summaries.length === 0 || !CHANGES_LAST_MESSAGE.has(entry.kind)) return;
+    const sessions = audience.summaries.filter(({ dialect }) => dialect === 'v2');
     const { chatId, seq } = entry.data as MessageRecord | DeletedMessage;
     const isLast = seq >= (this.directory.known(chatId)?.lastSeq ?? 0);
-    if (isLast) void this.#summarize({ chatId, seq, sessions: summaries });
+    if (isLast && sessions.length > 0) void this.#summarize({ chatId, seq, sessions });
+  }
+
+  /** `private:message` to Depth's sockets that have not joined a direct chat. @returns who has the message now: `users`, and those */
+  #tellPrivately(message: MessageRecord, { users, summaries }: Audience): ReadonlySet<string> {
+    if (summaries.length === 0 || this.directory.known(message.chatId)?.type !== 'direct') return users;
+    const recipients = new Set(summaries.filter(({ dialect }) => dialect === DEPTH).map(({ userId }) => userId));
+    recipients.delete(message.senderId);
+    if (recipients.size === 0) return users;
+    const told = depthOnly(privateMessage.name, toDepthMessage(message));
+    const stream = chatStream(message.chatId);
+    for (const userId of recipients)
+      this.publisher.toUser(userId, told, (session) => session.carries(this.prefix) && chatInterest(session, stream) === 'summary');
+    return new Set([...users, ...recipients]);
   }
 
   #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
@@ -126,6 +149,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
 
   #tellRead(receipt: ReadReceipt): void {
     const stream = chatStream(receipt.chatId);
+    if (receipt.messages.length > 0 && receipt.tellSenders) this.#tellReadInDepth(stream, receipt);
     for (const { id, senderId } of receipt.messages) {
       const data = { message_id: id, chat_id: receipt.chatId, read_by: receipt.readBy, read_at: isoTime(receipt.readAt) };
       const project = v2Only(serverEvents.messageRead.name, data);
@@ -135,11 +159,25 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     }
   }
 
+  #tellReadInDepth(stream: string, { chatId, messageId, readBy, readAt, sessionId }: ReadReceipt): void {
+    const data = { conversationId: chatId, messageId, userId: readBy, readAt: isoTime(readAt) };
+    const project = (view: string) => {
+      const names = namesOf(view);
+      return names && { event: names.read, data };
+    };
+    this.publisher.toStream(stream, project, (session) => session.id === sessionId);
+  }
+
   async #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): Promise<void> {
     // Somebody may type on another node. Where the store is away nobody is told: typing passes.
     if (!this.directory.known(chatId)) await this.directory.get(chatId).catch(() => undefined);
-    const data = { chat_id: chatId, user_id: userId, user_name: userName, is_typing: isTyping };
-    this.publisher.toStream(chatStream(chatId), v2Only(serverEvents.typing.name, data), (session) => session.id === sessionId);
+    const project = (view: string) => {
+      if (view === 'v2')
+        return { event: serverEvents.typing.name, data: { chat_id: chatId, user_id: userId, user_name: userName, is_typing: isTyping } };
+      const names = namesOf(view);
+      return names && { event: names.typing, data: { userId, userName, conversationId: chatId, isTyping } };
+    };
+    this.publisher.toStream(chatStream(chatId), project, (session) => session.id === sessionId);
   }
 
   #fetched(userId: string, stream: string, entries: readonly LogEntry[]): void {
@@ -178,5 +216,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 }
 
-/** An event that only the v2 document has. */
-const v2Only = (event: string, data: unknown) => (dialect: string) => (dialect === 'v2' ? { event, data } : undefined);
+/** An event that only one of the documents has. */
+const onlyIn = (only: string) => (event: string, data: unknown) => (dialect: string) => (dialect === only ? { event, data } : undefined);
+const v2Only = onlyIn('v2');
+const depthOnly = onlyIn(DEPTH);

@@ -3,6 +3,7 @@ import { ChatDirectory } from './chat-directory.ts';
 import { ChatsController } from './chats.controller.ts';
 import { ChatsEmitter } from './chats.emitter.ts';
 import { ChatsService } from './chats.service.ts';
+import { DepthChatsGateway } from './depth-chats.gateway.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MessagesService } from './messages.service.ts';
 import { ReadingService } from './reading.service.ts';
@@ -12,7 +13,17 @@ import { V2ChatsGateway } from './v2-chats.gateway.ts';
 import { UsersService } from '../users/users.service.ts';
 
 @Module({
-  providers: [ChatDirectory, ChatsService, MessagesService, ReadingService, ReceiptsService, TypingService, ChatsEmitter, V2ChatsGateway],
+  providers: [
+    ChatDirectory,
+    ChatsService,
+    MessagesService,
+    ReadingService,
+    ReceiptsService,
+    TypingService,
+    ChatsEmitter,
+    V2ChatsGateway,
+    DepthChatsGateway,
+  ],
   controllers: [ChatsController, MessagesController],
   exports: [ChatsService, MessagesService],
 })

@@ -66,6 +66,12 @@ export class ChatsService {
     this.#users = users;
   }
 
+  /** Who acts where a user's socket does, with the role that the store says now. */
+  async actor(userId: string): Promise<Actor> {
+    const user = this.#users.get(userId) ?? (await this.#users.load(userId));
+    return { userId, isAdmin: user?.role === 'admin' };
+  }
+
   /** The chat, of which `userId` is a member. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
   async ofMember(userId: string, chatId: string): Promise<KnownChat> {
     const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId));

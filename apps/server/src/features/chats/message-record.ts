@@ -10,6 +10,9 @@ export interface ReactionSummary {
   userIds: string[];
 }
 
+/** The types of v2, and the file of Depth, which v2 shows as a text. */
+export type MessageType = v2.MessageTypeName | 'file';
+
 /** A message as the domain and the log know it, in no dialect. Times are milliseconds. */
 export interface MessageRecord {
   id: string;
@@ -19,7 +22,7 @@ export interface MessageRecord {
   senderId: string;
   senderName: string;
   senderAvatar: string | null;
-  type: v2.MessageTypeName;
+  type: MessageType;
   content: string;
   metadata: Record<string, unknown>;
   clientMessageId: string | null;

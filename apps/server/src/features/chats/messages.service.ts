@@ -13,7 +13,7 @@ import { ChatDirectory, type KnownChat } from './chat-directory.ts';
 import type { DeletedMessage, EditedMessage, Reacted } from './chat-entries.ts';
 import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
-import { creationEntry, recordOf, type MessageRecord, type MessageStatus } from './message-record.ts';
+import { creationEntry, recordOf, type MessageRecord, type MessageStatus, type MessageType } from './message-record.ts';
 import {
   countReactions,
   deleteReactions,
@@ -30,6 +30,9 @@ import {
 } from './messages.repository.ts';
 import { ReceiptsService } from './receipts.service.ts';
 import { SEND, type Sent } from './send-command.ts';
+
+/** A message as its sender gives it. */
+export type MessageDraft = Omit<v2.MessageDraft, 'type'> & { type: MessageType };
 
 /** A message and how far it has come, as its reader is shown it. */
 export interface MessageView {
@@ -85,7 +88,7 @@ export class MessagesService {
    * Sends a message; resolves when it is durable. A repeated `client_message_id` stores nothing and resolves as the first did.
    * @throws Failure CHAT_NOT_FOUND, FORBIDDEN, CONFLICT, INVALID_DATA, UNAVAILABLE
    */
-  async send(senderId: string, chatId: string, draft: v2.MessageDraft): Promise<Sent> {
+  async send(senderId: string, chatId: string, draft: MessageDraft): Promise<Sent> {
     // Without a wait where memory knows both: sends of one socket to one chat keep their order.
     const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId));
     const sender = this.#users.get(senderId) ?? (await this.#users.load(senderId));
@@ -283,7 +286,7 @@ function replyTarget(replyTo: string | null | undefined): string | null {
 }
 
 /** A location's coordinates are filled from its content where absent, and refused where different: contract §4. */
-function completeMetadata({ type, content, metadata = {} }: v2.MessageDraft): Record<string, unknown> {
+function completeMetadata({ type, content, metadata = {} }: MessageDraft): Record<string, unknown> {
   if (type !== 'location') return metadata;
   const { lat, lng } = v2.parseCoordinates(content)!;
   for (const [key, value] of [

@@ -14,6 +14,8 @@ export interface ReadReceipt {
   chatId: string;
   readBy: string;
   readAt: number;
+  /** Up to which all is read. */
+  messageId: string;
   /** The newest 100, ascending. */
   messages: readonly { id: string; senderId: string }[];
   /** Whether their senders are told: not in chats with very many members. */
@@ -64,7 +66,7 @@ export class ReadingService {
       senderId: sender_id,
     }));
     const tellSenders = chat.members.size <= LIMITS.receiptsPushedUpToMembers;
-    const receipt: ReadReceipt = { chatId, readBy: userId, readAt, messages, tellSenders, sessionId: reader.sessionId };
+    const receipt: ReadReceipt = { chatId, readBy: userId, readAt, messageId, messages, tellSenders, sessionId: reader.sessionId };
     for (const listener of this.#listeners) listener(receipt);
     return readAt;
   }

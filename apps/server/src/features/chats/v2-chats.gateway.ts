@@ -4,9 +4,8 @@ import { errorBody } from '../../realtime/error-body.ts';
 import { Gateway, On } from '../../realtime/gateway.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
-import { UserDirectory } from '../users/user-directory.ts';
 import { chatStream } from './chat-id.ts';
-import { ChatsService, type Actor } from './chats.service.ts';
+import { ChatsService } from './chats.service.ts';
 import { MessagesService } from './messages.service.ts';
 import { ReadingService } from './reading.service.ts';
 import { TypingService } from './typing.service.ts';
@@ -23,7 +22,6 @@ export class V2ChatsGateway {
     private readonly messages: MessagesService,
     private readonly reading: ReadingService,
     private readonly typists: TypingService,
-    private readonly users: UserDirectory,
     private readonly sessions: SessionRegistry,
   ) {}
 
@@ -65,19 +63,19 @@ export class V2ChatsGateway {
 
   @On(clientEvents.messageEdit)
   async edit(session: Session, { chat_id, message_id, content }: PayloadOf<typeof clientEvents.messageEdit>) {
-    const message = await this.messages.edit(await this.#actor(session), chat_id, message_id, content);
+    const message = await this.messages.edit(await this.chats.actor(session.userId), chat_id, message_id, content);
     return { status: 'ok' as const, edited_at: isoTime(message.editedAt!) };
   }
 
   @On(clientEvents.messageDelete)
   async remove(session: Session, { chat_id, message_id }: PayloadOf<typeof clientEvents.messageDelete>) {
-    await this.messages.remove(await this.#actor(session), chat_id, message_id);
+    await this.messages.remove(await this.chats.actor(session.userId), chat_id, message_id);
     return { status: 'ok' as const };
   }
 
   @On(clientEvents.messageReact)
   async react(session: Session, { chat_id, message_id, emoji, on }: PayloadOf<typeof clientEvents.messageReact>) {
-    await this.messages.react(await this.#actor(session), chat_id, message_id, emoji, on);
+    await this.messages.react(await this.chats.actor(session.userId), chat_id, message_id, emoji, on);
     return { status: 'ok' as const };
   }
 
@@ -98,10 +96,5 @@ export class V2ChatsGateway {
       }
     }
     return { chats: answer };
-  }
-
-  async #actor(session: Session): Promise<Actor> {
-    const user = this.users.get(session.userId) ?? (await this.users.load(session.userId));
-    return { userId: session.userId, isAdmin: user?.role === 'admin' };
   }
 }

@@ -1,10 +1,8 @@
 /** Records of the domain in the v2 document's shapes: snake_case, ISO times, every key present. Pure. */
-import type { v2 } from '@majlis/contract';
-import { isoTime } from '../../iso-time.ts';
+import { isHttpUrl, type v2 } from '@majlis/contract';
+import { isoTime, isoTimeOrNull } from '../../iso-time.ts';
 import type { ChatRecord } from './chat-record.ts';
 import type { MessageRecord, MessageStatus } from './message-record.ts';
-
-const isoTimeOrNull = (ms: number | null) => (ms === null ? null : isoTime(ms));
 
 /** A message. `status` is more than `sent` only for its own sender. */
 export function toV2Message(message: MessageRecord, status: MessageStatus = 'sent'): v2.Message {
@@ -16,9 +14,9 @@ export function toV2Message(message: MessageRecord, status: MessageStatus = 'sen
     sender_id: message.senderId,
     sender_name: message.senderName,
     sender_avatar: message.senderAvatar,
-    type: message.type,
+    type: message.type === 'file' ? 'text' : message.type,
     content: message.content,
-    metadata: message.metadata,
+    metadata: message.type === 'file' ? fileMetadata(message) : message.metadata,
     client_message_id: message.clientMessageId,
     reply_to: message.replyTo,
     reactions: message.reactions.map(({ emoji, count, userIds }) => ({ emoji, count, user_ids: userIds })),
@@ -59,4 +57,10 @@ export function toV2Chat(chat: ChatRecord, version: number, own: OwnView = NOBOD
     version,
     muted_until: isoTimeOrNull(own.mutedUntil),
   };
+}
+
+/** Depth's file is a text here, with the file in `metadata.file`: as the sender put it there, else made of what the message says. */
+function fileMetadata({ content, metadata, deletedAt }: MessageRecord): MessageRecord['metadata'] {
+  if (deletedAt !== null || 'file' in metadata) return metadata;
+  return { ...metadata, file: { ...(isHttpUrl(content) && { url: content }), ...metadata } };
 }

@@ -1,11 +1,11 @@
 import { camelClientEvents, camelServerEvents, type PayloadOf } from '@majlis/contract';
 import { isoTime } from '../../iso-time.ts';
 import { Connections } from '../../realtime/connections.ts';
-import { Gateway, On } from '../../realtime/gateway.ts';
+import { DEPTH_ON_ROOT, Gateway, On } from '../../realtime/gateway.ts';
 import type { Session } from '../../realtime/session.ts';
 
 /** What a client of a camelCase namespace says of the connection itself. */
-@Gateway('/notifications', '/support')
+@Gateway('/notifications', '/support', '/chat', DEPTH_ON_ROOT)
 export class CamelConnectionGateway {
   constructor(private readonly connections: Connections) {}
 

@@ -2,6 +2,7 @@ import { Module, type OnModuleInit } from '@nestjs/common';
 import { UserSocketsModule } from '../users/user-sockets.module.ts';
 import { UsersService } from '../users/users.service.ts';
 import { CamelNotificationsGateway } from './camel-notifications.gateway.ts';
+import { DepthNotificationsGateway } from './depth-notifications.gateway.ts';
 import { NotificationsEmitter } from './notifications.emitter.ts';
 import { NotificationsService } from './notifications.service.ts';
 import { V1NotificationsController } from './v1-notifications.controller.ts';
@@ -10,7 +11,7 @@ import { V2NotificationsGateway } from './v2-notifications.gateway.ts';
 
 @Module({
   imports: [UserSocketsModule],
-  providers: [NotificationsService, NotificationsEmitter, V2NotificationsGateway, CamelNotificationsGateway],
+  providers: [NotificationsService, NotificationsEmitter, V2NotificationsGateway, CamelNotificationsGateway, DepthNotificationsGateway],
   controllers: [V2NotificationsController, V1NotificationsController],
   exports: [NotificationsService],
 })

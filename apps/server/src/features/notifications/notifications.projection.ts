@@ -6,10 +6,13 @@ import type { NotificationCreated, NotificationRead, NotificationsRead } from '.
 import { toV1Notification } from './v1-shapes.ts';
 import { toV2Notification } from './v2-shapes.ts';
 
+/** Depth's sockets on `/` get them as `/notifications` does. */
+const camelCase = (project: Projections[string]): Projections => ({ notifications: project, depth: project });
+
 export const NOTIFICATION_PROJECTIONS: Readonly<Record<string, Projections>> = {
   'notification.created': {
     v2: ({ data }: LogEntry<NotificationCreated>) => ({ event: 'notification:new', data: toV2Notification(data.notification) }),
-    notifications: ({ data }: LogEntry<NotificationCreated>) => ({ event: 'notification:new', data: toV1Notification(data.notification) }),
+    ...camelCase(({ data }: LogEntry<NotificationCreated>) => ({ event: 'notification:new', data: toV1Notification(data.notification) })),
   },
   // The socket that marked it gets the event like all others: otherwise its stream would have a gap.
   'notification.read': {
@@ -17,19 +20,19 @@ export const NOTIFICATION_PROJECTIONS: Readonly<Record<string, Projections>> = {
       event: 'notification:read',
       data: { notification_id: data.notificationId, is_read: true, read_at: isoTime(data.readAt), version },
     }),
-    notifications: ({ data, version }: LogEntry<NotificationRead>) => ({
+    ...camelCase(({ data, version }: LogEntry<NotificationRead>) => ({
       event: 'notification:read',
       data: { notificationId: data.notificationId, isRead: true, readAt: isoTime(data.readAt), version },
-    }),
+    })),
   },
   'notification.read-all': {
     v2: ({ data, version }: LogEntry<NotificationsRead>) => ({
       event: 'notification:read_all',
       data: { read_at: isoTime(data.readAt), version },
     }),
-    notifications: ({ data, version }: LogEntry<NotificationsRead>) => ({
+    ...camelCase(({ data, version }: LogEntry<NotificationsRead>) => ({
       event: 'notification:read-all',
       data: { readAt: isoTime(data.readAt), version },
-    }),
+    })),
   },
 };

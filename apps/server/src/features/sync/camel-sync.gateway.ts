@@ -1,13 +1,13 @@
 import { camelClientEvents, type PayloadOf, type SyncPage } from '@majlis/contract';
 import { Failure } from '../../errors.ts';
 import { errorBody } from '../../realtime/error-body.ts';
-import { Gateway, On } from '../../realtime/gateway.ts';
+import { DEPTH_ON_ROOT, Gateway, On } from '../../realtime/gateway.ts';
 import { Publisher } from '../../realtime/publisher.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SyncService, type Receipts } from './sync.service.ts';
 
 /** `sync` of the camelCase namespaces: the entries of their streams in the very payloads that they had live. */
-@Gateway('/notifications', '/support')
+@Gateway('/notifications', '/support', '/chat', DEPTH_ON_ROOT)
 export class CamelSyncGateway {
   constructor(
     private readonly syncing: SyncService,

@@ -1,0 +1,3 @@
+export * from './chat.ts';
+export * from './objects.ts';
+export * from './root.ts';

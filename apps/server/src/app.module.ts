@@ -9,6 +9,7 @@ import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
 import { NotificationsModule } from './features/notifications/notifications.module.ts';
 import { OrdersModule } from './features/orders/orders.module.ts';
+import { ProjectsModule } from './features/projects/projects.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
@@ -55,6 +56,7 @@ export class AppModule {
         ChatsModule,
         NotificationsModule,
         SupportModule,
+        ProjectsModule,
         SearchModule,
         OrdersModule,
         UploadsModule,

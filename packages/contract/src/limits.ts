@@ -20,7 +20,8 @@ export const LIMITS = {
   chatMembersShown: 20,
   chatMembers: 5_000,
   notificationRecipients: 1_000,
-  ticketAttachments: 20,
+  attachments: 20,
+  projectMembers: 500,
   phoneCharacters: 32,
   /** Far below what a double counts exactly, so that all ids and all hundredths of an amount are told apart. */
   orderId: 999_999_999_999_999,

@@ -8,6 +8,7 @@ import { MessagesService } from '../features/chats/messages.service.ts';
 import { NotificationsService } from '../features/notifications/notifications.service.ts';
 import type { OrderDraft } from '../features/orders/order-record.ts';
 import { OrdersService } from '../features/orders/orders.service.ts';
+import { ProjectsService } from '../features/projects/projects.service.ts';
 import { CannedRepliesService } from '../features/support/canned-replies.service.ts';
 import { SupportService } from '../features/support/support.service.ts';
 import { UsersService } from '../features/users/users.service.ts';
@@ -153,6 +154,38 @@ const ORDERS: readonly DemoOrder[] = [
   },
 ];
 
+interface DemoProject {
+  name: string;
+  /** The first made it. */
+  members: readonly [string, ...string[]];
+  status: v2.ProjectStatus;
+  progress: number;
+  milestone: string;
+  comments: readonly { by: string; says: string }[];
+}
+
+const PROJECTS: readonly DemoProject[] = [
+  {
+    name: 'حملة رمضان الإعلانية',
+    members: ['omar', 'layla', 'anna'],
+    status: 'in_progress',
+    progress: 75,
+    milestone: 'تصوير مكتمل',
+    comments: [
+      { by: 'layla', says: 'عمل رائع!' },
+      { by: 'anna', says: 'Монтаж начнём в понедельник.' },
+    ],
+  },
+  {
+    name: 'Website relaunch',
+    members: ['sam', 'omar'],
+    status: 'review',
+    progress: 90,
+    milestone: 'Accessibility review',
+    comments: [{ by: 'omar', says: 'The new checkout is much faster.' }],
+  },
+];
+
 const ADDRESS_DOMAIN = 'demo.majlis.example';
 
 /** Something to see on the first start: people, chats and what they said. Passwords are random in each store. */
@@ -166,6 +199,7 @@ export class DemoData implements OnApplicationBootstrap {
     private readonly support: SupportService,
     private readonly cannedReplies: CannedRepliesService,
     private readonly notifications: NotificationsService,
+    private readonly projects: ProjectsService,
     private readonly orders: OrdersService,
   ) {}
 
@@ -176,6 +210,7 @@ export class DemoData implements OnApplicationBootstrap {
     for (const ticket of TICKETS) await this.#makeTicket(ticket);
     for (const reply of CANNED_REPLIES) await this.cannedReplies.create('layla', reply);
     for (const { to, ...notification } of NOTIFICATIONS) await this.notifications.notify([to], notification);
+    for (const project of PROJECTS) await this.#makeProject(project);
     for (const order of ORDERS) await this.#makeOrder(order);
     process.stdout.write(`\nDemo users of this store (DEMO_DATA=false makes none):\n${logins.join('\n')}\n\n`);
   }
@@ -203,6 +238,15 @@ export class DemoData implements OnApplicationBootstrap {
     }
     if (outcome) await this.support.change(outcome.by, ticket.id, outcome);
   }
+
+  async #makeProject({ name, members, status, progress, milestone, comments }: DemoProject): Promise<void> {
+    const creator = { userId: members[0] };
+    const { id } = await this.projects.create(creator, { name, member_ids: [...members] });
+    await this.projects.setStatus(creator, id, status);
+    await this.projects.setProgress(creator, id, { progress, milestone });
+    for (const { by, says } of comments) await this.projects.comment({ userId: by }, id, { comment: says, attachments: [] });
+  }
+
   async #makeOrder({ handled, ...draft }: DemoOrder): Promise<void> {
     const shop = { id: 'demo', userId: null, isKey: true };
     const { order } = await this.orders.create(shop, draft);

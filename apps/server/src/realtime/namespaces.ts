@@ -24,6 +24,7 @@ export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
   },
   '/chat': { locale: 'ar', dialect: 'depth', carries: new Set(['chat']), refusal: 'connect-error' },
   '/notifications': { locale: 'ar', dialect: 'notifications', carries: new Set(['user']), refusal: 'connect-error' },
+  '/projects': { locale: 'ar', dialect: 'depth', carries: new Set(['project']), refusal: 'connect-error' },
   '/support': { locale: 'ar', dialect: 'support', carries: new Set(['ticket', 'ticket-staff']), refusal: 'connect-error' },
 };
 

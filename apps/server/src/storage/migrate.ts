@@ -3,6 +3,7 @@ import { Migrator, type Migration } from 'kysely/migration';
 import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
+import * as projects from './migrations/2026-11-21-projects.ts';
 import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
 import type { Storage, WriteConnection } from './storage.ts';
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-core': core,
   '2026-11-21-message-search': messageSearch,
   '2026-11-21-orders': orders,
+  '2026-11-21-projects': projects,
   '2026-11-21-support': support,
   '2026-11-21-uploads': uploads,
 };

@@ -208,6 +208,44 @@ export interface CannedRepliesTable {
   created_at: number;
 }
 
+export interface ProjectsTable {
+  id: string;
+  name: string;
+  status: v2.ProjectStatus;
+  /** 0 to 100. */
+  progress: number;
+  milestone: string | null;
+  created_by: string;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface ProjectMembersTable {
+  project_id: string;
+  user_id: string;
+  joined_at: number;
+  /** Who left stays here: the log names them, and erasing a person must find where. */
+  left_at: number | null;
+}
+
+/** What happened in a project, one row for each change of its stream. What an action does not set is null. */
+export interface ProjectChangesTable {
+  id: string;
+  project_id: string;
+  version: number;
+  user_id: string;
+  action: v2.ProjectAction;
+  status: v2.ProjectStatus | null;
+  progress: number | null;
+  milestone: string | null;
+  comment: string | null;
+  /** JSON array. */
+  attachments: string | null;
+  /** JSON array of who was added or removed. */
+  member_ids: string | null;
+  created_at: number;
+}
+
 export interface OrdersTable {
   id: number;
   number: string;
@@ -282,6 +320,9 @@ export interface Schema {
   tickets: TicketsTable;
   ticket_messages: TicketMessagesTable;
   canned_replies: CannedRepliesTable;
+  projects: ProjectsTable;
+  project_members: ProjectMembersTable;
+  project_changes: ProjectChangesTable;
   orders: OrdersTable;
   order_keys: OrderKeysTable;
   uploads: UploadsTable;

@@ -1,8 +1,9 @@
 /** Tickets, their messages and notifications in camelCase: contract §6. Keys are always present, `null` where there is nothing. */
 import { z } from 'zod';
+import { Attachment } from '../attachments.ts';
 import { Version } from '../camel.ts';
 import { LIMITS } from '../limits.ts';
-import { Count, FreeObject, HttpUrl, Time, UserId, Uuid } from '../values.ts';
+import { Count, FreeObject, Time, UserId, Uuid } from '../values.ts';
 import { ROLES } from '../v2/objects.ts';
 
 export const NotificationV1 = z
@@ -25,9 +26,6 @@ export type TicketStatus = (typeof TICKET_STATUSES)[number];
 export const TICKET_PRIORITIES = ['low', 'normal', 'high', 'urgent'] as const;
 export type TicketPriority = (typeof TICKET_PRIORITIES)[number];
 
-/** A file that comes with a message: its URL, or an object with it; other keys are kept as they are. */
-export const Attachment = z.union([HttpUrl, z.looseObject({ url: HttpUrl })]);
-
 export const SupportMessage = z
   .object({
     id: Uuid,
@@ -41,7 +39,7 @@ export const SupportMessage = z
     senderName: z.string(),
     senderRole: z.enum(ROLES),
     message: z.string(),
-    attachments: z.array(Attachment).max(LIMITS.ticketAttachments),
+    attachments: z.array(Attachment).max(LIMITS.attachments),
     isInternal: z.boolean(),
     createdAt: Time,
   })

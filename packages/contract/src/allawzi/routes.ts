@@ -1,9 +1,10 @@
 /** REST `/api/v1` (camelCase): contract §6. */
 import { z } from 'zod';
+import { AttachmentsDraft, checkWritten } from '../attachments.ts';
 import { route } from '../declare.ts';
 import { LIMITS } from '../limits.ts';
-import { Count, Flag, PageSize, Reference, Time, UserId, longerThan, text } from '../values.ts';
-import { Attachment, CannedReply, NotificationV1, SupportMessage, TICKET_PRIORITIES, TICKET_STATUSES, Ticket } from './objects.ts';
+import { Count, Flag, PageSize, Reference, Time, UserId, text } from '../values.ts';
+import { CannedReply, NotificationV1, SupportMessage, TICKET_PRIORITIES, TICKET_STATUSES, Ticket } from './objects.ts';
 
 const Page = z.object({ cursor: z.string().optional(), limit: PageSize });
 
@@ -13,38 +14,16 @@ function listOf<T extends z.ZodType>(item: T) {
 
 const TicketPath = z.object({ id: Reference });
 
-const tooLarge = (path: string, message: string) => ({
-  code: 'custom' as const,
-  path: [path],
-  message,
-  params: { code: 'MESSAGE_TOO_LARGE' },
-});
-
-const content = {
-  message: z.string(),
-  attachments: z
-    .array(Attachment)
-    .max(LIMITS.ticketAttachments, { error: `must have at most ${LIMITS.ticketAttachments} attachments` })
-    .default([]),
-};
-
-function checkMessage({ message, attachments }: { message: string; attachments: unknown[] }, context: z.RefinementCtx): void {
-  if (message === '' && attachments.length === 0) context.addIssue({ code: 'custom', path: ['message'], message: 'must not be empty' });
-  if (longerThan(message, LIMITS.messageCharacters))
-    context.addIssue(tooLarge('message', `must have at most ${LIMITS.messageCharacters} characters`));
-  if (new TextEncoder().encode(JSON.stringify(attachments)).length > LIMITS.metadataBytes) {
-    context.addIssue(tooLarge('attachments', `must be at most ${LIMITS.metadataBytes} bytes of JSON`));
-  }
-}
+const content = { message: z.string(), attachments: AttachmentsDraft };
 
 export const SupportMessageDraft = z
   .object({ ...content, clientMessageId: text(1, LIMITS.clientMessageIdCharacters).nullish(), isInternal: z.boolean().default(false) })
-  .superRefine(checkMessage);
+  .superRefine(checkWritten('message'));
 export type SupportMessageDraft = z.output<typeof SupportMessageDraft>;
 
 export const CreateTicket = z
   .object({ subject: text(1, LIMITS.titleCharacters), priority: z.enum(TICKET_PRIORITIES).default('normal'), ...content })
-  .superRefine(checkMessage);
+  .superRefine(checkWritten('message'));
 export type CreateTicket = z.output<typeof CreateTicket>;
 
 export const PatchTicket = z.object({

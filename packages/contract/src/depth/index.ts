@@ -1,3 +1,4 @@
 export * from './chat.ts';
 export * from './objects.ts';
+export * from './projects.ts';
 export * from './root.ts';

@@ -7,7 +7,7 @@ import type { Session } from '../../realtime/session.ts';
 import { SyncService, type Receipts } from './sync.service.ts';
 
 /** `sync` of the camelCase namespaces: the entries of their streams in the very payloads that they had live. */
-@Gateway('/notifications', '/support', '/chat', DEPTH_ON_ROOT)
+@Gateway('/notifications', '/support', '/chat', '/projects', DEPTH_ON_ROOT)
 export class CamelSyncGateway {
   constructor(
     private readonly syncing: SyncService,

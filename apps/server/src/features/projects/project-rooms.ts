@@ -1,0 +1,166 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Follower } from '../../log/follower.ts';
+import { streamKind } from '../../log/log-entry.ts';
+import type { Session } from '../../realtime/session.ts';
+import { SessionRegistry } from '../../realtime/session-registry.ts';
+import { UserDirectory } from '../users/user-directory.ts';
+import { PROJECT_PREFIX, projectIdOf, type ProjectChange } from './project-record.ts';
+import { ProjectsService } from './projects.service.ts';
+
+/** A socket came into a room, or sockets of a user went out of it. */
+export interface RoomChange {
+  projectId: string;
+  userId: string;
+  /** True where the user was not in the room before, or is in it no longer. */
+  joined: boolean;
+  left: boolean;
+  /** Sockets that were put out: their user may be there no longer. */
+  putOut: readonly Session[];
+}
+
+type Room = Map<string, Set<Session>>;
+
+const EMPTY: Room = new Map();
+
+/** A user whose right to come into rooms is being asked for, how often, and how often it may have been lost meanwhile. */
+interface Asking {
+  pending: number;
+  revocations: number;
+}
+
+/**
+ * Which sockets of this node are in the rooms of projects. A user comes with the first socket and goes with the last. Who loses the
+ * right to be there is put out when the log says so, before the entry that says it is given to the room.
+ */
+@Injectable()
+export class ProjectRooms implements OnModuleInit {
+  readonly #rooms = new Map<string, Room>();
+  readonly #ofSession = new Map<Session, Set<string>>();
+  readonly #asking = new Map<string, Asking>();
+  readonly #listeners: ((change: RoomChange) => void)[] = [];
+  readonly #projects: ProjectsService;
+  readonly #users: UserDirectory;
+  readonly #sessions: SessionRegistry;
+
+  constructor(projects: ProjectsService, users: UserDirectory, sessions: SessionRegistry, follower: Follower) {
+    this.#projects = projects;
+    this.#users = users;
+    this.#sessions = sessions;
+    follower.onEntry(({ stream, data }) => {
+      if (streamKind(stream) !== PROJECT_PREFIX) return;
+      const change = data as ProjectChange;
+      if (change.kind === 'members') for (const userId of change.removed) this.#removed(projectIdOf(stream), userId);
+    });
+  }
+
+  onModuleInit(): void {
+    this.#sessions.onClose((session) => {
+      for (const projectId of this.#ofSession.get(session) ?? []) this.#takeOut(projectId, session.userId, [session], false);
+    });
+    this.#users.onChange((userId) => void this.#check(userId));
+  }
+
+  /** Calls `listener` after each change of a room. */
+  onChange(listener: (change: RoomChange) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The users in a room, with their sockets. */
+  of(projectId: string): ReadonlyMap<string, ReadonlySet<Session>> {
+    return this.#rooms.get(projectId) ?? EMPTY;
+  }
+
+  /** Whether a socket is in a room. */
+  has(session: Session, projectId: string): boolean {
+    return this.#ofSession.get(session)?.has(projectId) === true;
+  }
+
+  /** Puts a socket into a room. @throws Failure NOT_FOUND, FORBIDDEN */
+  async join(session: Session, projectId: string): Promise<void> {
+    await this.#authorize(session.userId, projectId);
+    // Gone meanwhile: nobody would ever take it out again.
+    if (this.has(session, projectId) || !this.#sessions.of(session.userId).has(session)) return;
+    const room: Room = this.#rooms.get(projectId) ?? new Map();
+    this.#rooms.set(projectId, room);
+    const joined = !room.has(session.userId);
+    addTo(room, session.userId, session);
+    addTo(this.#ofSession, session, projectId);
+    this.#tell({ projectId, userId: session.userId, joined, left: false, putOut: [] });
+  }
+
+  /** Takes a socket out of a room. @throws Failure NOT_FOUND, FORBIDDEN where the project is none of the user's business */
+  async leave(session: Session, projectId: string): Promise<void> {
+    if (this.has(session, projectId)) this.#takeOut(projectId, session.userId, [session], false);
+    else await this.#projects.authorize(session, projectId);
+  }
+
+  // A right that is lost while it is asked for is asked for again: nobody knows which of the two states was read.
+  async #authorize(userId: string, projectId: string): Promise<void> {
+    const asking = this.#asking.get(userId) ?? { pending: 0, revocations: 0 };
+    this.#asking.set(userId, asking);
+    asking.pending++;
+    try {
+      let before: number;
+      do {
+        before = asking.revocations;
+        await this.#projects.authorize({ userId }, projectId);
+      } while (before !== asking.revocations);
+    } finally {
+      if (--asking.pending === 0) this.#asking.delete(userId);
+    }
+  }
+
+  #revoked(userId: string): void {
+    const asking = this.#asking.get(userId);
+    if (asking) asking.revocations++;
+  }
+
+  #removed(projectId: string, userId: string): void {
+    this.#revoked(userId);
+    // Administrators are not there as members.
+    if (this.#users.get(userId)?.role === 'admin') return;
+    const sessions = this.of(projectId).get(userId);
+    if (sessions) this.#takeOut(projectId, userId, [...sessions], true);
+  }
+
+  /** Who is no administrator any more is out of the rooms of which they are no member. */
+  async #check(userId: string): Promise<void> {
+    this.#revoked(userId);
+    const projectIds = new Set([...this.#sessions.of(userId)].flatMap((session) => [...(this.#ofSession.get(session) ?? [])]));
+    for (const projectId of projectIds) {
+      const allowed = await this.#projects.authorize({ userId }, projectId).then(
+        () => true,
+        () => false,
+      );
+      const sessions = this.of(projectId).get(userId);
+      if (!allowed && sessions) this.#takeOut(projectId, userId, [...sessions], true);
+    }
+  }
+
+  #takeOut(projectId: string, userId: string, sessions: readonly Session[], mayNot: boolean): void {
+    const room = this.#rooms.get(projectId);
+    if (!room) return;
+    for (const session of sessions) {
+      removeFrom(room, userId, session);
+      removeFrom(this.#ofSession, session, projectId);
+    }
+    if (room.size === 0) this.#rooms.delete(projectId);
+    this.#tell({ projectId, userId, joined: false, left: !room.has(userId), putOut: mayNot ? sessions : [] });
+  }
+
+  #tell(change: RoomChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set) set.add(value);
+  else sets.set(key, new Set([value]));
+}
+
+function removeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0) sets.delete(key);
+}

@@ -220,7 +220,7 @@ onServers('`/projects`', (server) => {
       for (const one of clients) {
         await one.count('project:update', 100);
         expect(versions(one)).toEqual(upTo(2, 101));
-        expect(updates(one)).toEqual(updates(clients[0]!));
+        expect(updates(one)).toEqual(updates(clients[0]));
         await one.count('activity', 75);
       }
       const { data } = ok(await server().api('GET', `/api/v2/projects/${id}/activity?limit=200`, { as: member }));

@@ -4,7 +4,7 @@ import { isoTime } from '../../iso-time.ts';
 import type { LogEntry } from '../../log/log-entry.ts';
 import type { Projections, WireEvent } from '../../realtime/publisher.ts';
 import { toDepthMember } from './depth-shapes.ts';
-import { PROJECT_CHANGED, type ProjectChange } from './project-record.ts';
+import type { ProjectChange } from './project-record.ts';
 
 const { update, activity } = depth.projectServerEvents;
 
@@ -32,7 +32,7 @@ function updated({ data, version, createdAt }: LogEntry<ProjectChange>): WireEve
   return { event: update.name, data: changed };
 }
 
-export const PROJECT_PROJECTIONS: Readonly<Record<string, Projections>> = { [PROJECT_CHANGED]: { depth: updated } };
+export const PROJECT_PROJECTIONS: Readonly<Record<string, Projections>> = { 'project.changed': { depth: updated } };
 
 /** What the others are told besides: that somebody did something. It passes, and is in the history. */
 export function toActivity({ data, createdAt }: LogEntry<ProjectChange>): WireEvent {

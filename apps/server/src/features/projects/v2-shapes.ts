@@ -37,13 +37,11 @@ export function toV2Comment(comment: CommentRecord): v2.ProjectComment {
   };
 }
 
-const parsed = <T>(json: string | null) => (json === null ? null : (JSON.parse(json) as T));
-
 export function toV2Activity({ created_at, attachments, member_ids, ...change }: ChangeRow): v2.ProjectActivity {
   return {
     ...change,
-    attachments: parsed<v2.ProjectActivity['attachments']>(attachments),
-    member_ids: parsed<string[]>(member_ids),
+    attachments: attachments && (JSON.parse(attachments) as v2.ProjectActivity['attachments']),
+    member_ids: member_ids && (JSON.parse(member_ids) as string[]),
     timestamp: isoTime(created_at),
   };
 }

@@ -40,8 +40,8 @@ export function toV2Comment(comment: CommentRecord): v2.ProjectComment {
 export function toV2Activity({ created_at, attachments, member_ids, ...change }: ChangeRow): v2.ProjectActivity {
   return {
     ...change,
-    attachments: attachments && (JSON.parse(attachments) as v2.ProjectActivity['attachments']),
-    member_ids: member_ids && (JSON.parse(member_ids) as string[]),
+    attachments: attachments === null ? null : (JSON.parse(attachments) as v2.ProjectComment['attachments']),
+    member_ids: member_ids === null ? null : (JSON.parse(member_ids) as string[]),
     timestamp: isoTime(created_at),
   };
 }

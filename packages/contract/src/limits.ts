@@ -22,6 +22,7 @@ export const LIMITS = {
   notificationRecipients: 1_000,
   attachments: 20,
   projectMembers: 500,
+  notificationTypesChosen: 100,
   phoneCharacters: 32,
   /** Far below what a double counts exactly, so that all ids and all hundredths of an amount are told apart. */
   orderId: 999_999_999_999_999,

@@ -4,6 +4,7 @@ import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
 import * as projects from './migrations/2026-11-21-projects.ts';
+import * as preferences from './migrations/2026-11-21-preferences.ts';
 import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
 import type { Storage, WriteConnection } from './storage.ts';
@@ -16,6 +17,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-projects': projects,
   '2026-11-21-support': support,
   '2026-11-21-uploads': uploads,
+  '2026-11-21-preferences': preferences,
 };
 
 const provider = { getMigrations: async () => MIGRATIONS };

@@ -299,6 +299,16 @@ export interface UploadsTable {
   created_at: number;
 }
 
+export interface NotificationPreferencesTable {
+  user_id: string;
+  /** JSON object: `push`, `app` or `off` by type; the others are pushed. */
+  types: string;
+  /** `HH:MM` on the wall clock of `time_zone`; null, all three, where there are no quiet hours. */
+  quiet_from: string | null;
+  quiet_to: string | null;
+  time_zone: string | null;
+}
+
 export interface ApplicationStateTable {
   key: string;
   value: string;
@@ -326,5 +336,6 @@ export interface Schema {
   orders: OrdersTable;
   order_keys: OrderKeysTable;
   uploads: UploadsTable;
+  notification_preferences: NotificationPreferencesTable;
   application_state: ApplicationStateTable;
 }

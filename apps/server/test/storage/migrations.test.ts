@@ -13,6 +13,7 @@ const FROZEN: Record<string, string> = {
   '2026-11-21-message-search.ts': '8c364ae7abc896e2',
   '2026-11-21-orders.ts': '9b2cd39de1767285',
   '2026-11-21-projects.ts': 'd2adbc0325efef19',
+  '2026-11-21-preferences.ts': '521e155dec83ad7f',
   '2026-11-21-support.ts': 'cdcf3307f2231514',
   '2026-11-21-uploads.ts': 'cc4607c322e9865f',
 };

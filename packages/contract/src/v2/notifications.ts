@@ -54,7 +54,8 @@ export const notificationRoutes = {
   create: route({
     method: 'POST',
     path: '/api/v2/notifications',
-    summary: 'Notifies a user, or each of several (the answer is then a list).',
+    summary:
+      'Notifies a user, or each of several (the answer is then a list). Who has turned the type off gets none: it is left out of the list, and where nothing was made the answer is 200 with an empty one.',
     tag: 'Notifications',
     access: 'key-or-admin',
     budget: 'write',

@@ -6,6 +6,8 @@ import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { deliveryOf } from '../preferences/preferences-record.ts';
+import { PreferencesService } from '../preferences/preferences.service.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import { userStream } from '../users/user-stream.ts';
 import {
@@ -30,6 +32,12 @@ import {
   unreadAmong,
 } from './notifications.repository.ts';
 
+/** Who is to be told what. */
+export interface Notice {
+  userId: string;
+  draft: NotificationDraft;
+}
+
 /** What marking as read led to. */
 export interface Marked {
   /** Milliseconds. */
@@ -51,16 +59,18 @@ export class NotificationsService {
   readonly #storage: Storage;
   readonly #queue: WriteQueue;
   readonly #users: UserDirectory;
+  readonly #preferences: PreferencesService;
 
-  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, users: UserDirectory) {
+  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, users: UserDirectory, preferences: PreferencesService) {
     this.#storage = storage;
     this.#queue = queue;
     this.#users = users;
+    this.#preferences = preferences;
   }
 
   /**
-   * Notifies each of these users, at most a thousand; all or none.
-   * @returns their notifications, in the order of `userIds`
+   * Notifies each of these users, at most a thousand, who has not turned the type off; all or none.
+   * @returns the notifications that were made, in the order of `userIds`
    * @throws Failure NOT_FOUND where one does not exist, UNAVAILABLE
    */
   async notify(userIds: readonly string[], draft: NotificationDraft): Promise<NotificationRecord[]> {
@@ -78,10 +88,16 @@ export class NotificationsService {
 
   /**
    * Notifies users within a transaction that may append to their streams: what happened and that they are told of it, or neither.
-   * @param notices at most a thousand
-   * @returns the notifications, in the order of `notices`
+   * Who has turned a type off is not told, and nothing of it is stored.
+   * @param wanted at most a thousand
+   * @returns the notifications that were made, in the order of `wanted`
    */
-  async raise(tx: WriteTransaction, notices: readonly { userId: string; draft: NotificationDraft }[]): Promise<NotificationRecord[]> {
+  async raise(tx: WriteTransaction, wanted: readonly Notice[]): Promise<NotificationRecord[]> {
+    const preferencesOf = await this.#preferences.of(
+      tx.db,
+      wanted.map(({ userId }) => userId),
+    );
+    const notices = wanted.filter(({ userId, draft }) => deliveryOf(preferencesOf(userId), draft.type) !== 'off');
     const unread = await countUnread(
       tx.db,
       notices.map(({ userId }) => userId),

@@ -1,5 +1,6 @@
-import { Controller } from '@nestjs/common';
+import { Controller, Res } from '@nestjs/common';
 import { v2, type InputOf } from '@majlis/contract';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Caller, type UserCaller } from '../../http/caller.ts';
 import { cursorsOf } from '../../http/cursor.ts';
@@ -26,10 +27,11 @@ export class V2NotificationsController {
   }
 
   @Endpoint(routes.create)
-  async create(@Input() { body }: InputOf<typeof routes.create>) {
+  async create(@Input() { body }: InputOf<typeof routes.create>, @Res({ passthrough: true }) reply: FastifyReply) {
     const { user_id, user_ids, ...draft } = body;
     const made = (await this.notifications.notify(user_ids ?? [user_id!], draft)).map(toV2Notification);
-    return user_ids ? { data: made } : made[0]!;
+    if (made.length === 0) reply.status(200);
+    return user_ids ? { data: made } : (made[0] ?? { data: [] });
   }
 
   @Endpoint(routes.read)

@@ -5,6 +5,8 @@ import { ClusterModule } from './cluster/cluster.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { Settings } from './config/settings.ts';
 import { DemoModule } from './demo/demo.module.ts';
+import { AdminModule } from './features/admin/admin.module.ts';
+import { AuditModule } from './features/audit/audit.module.ts';
 import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
 import { NotificationsModule } from './features/notifications/notifications.module.ts';
@@ -48,9 +50,11 @@ export class AppModule {
         HttpModule.with(entry),
         DocsModule,
         MetricsModule,
+        AuditModule,
         AuthModule,
         UsersModule,
         RealtimeModule,
+        AdminModule,
         SyncModule,
         UserSocketsModule,
         ChatsModule,

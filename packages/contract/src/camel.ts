@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { clientEvent, serverEvent } from './declare.ts';
 import { Count, Time, UserId } from './values.ts';
-import { ErrorBody } from './v2/events.ts';
+import { Announcement, ErrorBody } from './v2/events.ts';
 
 export const Ok = z.object({ status: z.literal('ok') });
 
@@ -46,6 +46,7 @@ export const camelServerEvents = {
     summary: 'The first event of every connection.',
     payload: z.object({ userId: UserId, socketId: z.string() }),
   }),
+  announcement: serverEvent({ name: 'announcement', summary: 'What an administrator tells everybody.', payload: Announcement }),
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
 } as const;

@@ -40,7 +40,7 @@ export const CONNECT_REFUSALS = {
   missing: { en: 'Token required', ar: 'الرمز المميز مطلوب', ru: 'Требуется токен' },
   invalid: { en: EXPIRED_TOKEN, ar: 'رمز مميز غير صالح', ru: 'Недействительный или просроченный токен' },
   unknownUser: { en: 'User not found', ar: 'المستخدم غير موجود', ru: 'Пользователь не найден' },
-  forbidden: { en: 'Access denied', ar: 'تم رفض الوصول', ru: 'Доступ запрещён' },
+  forbidden: { en: 'Access denied', ar: 'فشلت المصادقة', ru: 'Доступ запрещён' },
   other: { en: 'Authentication failed', ar: 'فشلت المصادقة', ru: 'Ошибка аутентификации' },
 } as const satisfies Record<string, Record<Locale, string>>;
 

@@ -29,6 +29,11 @@ export const LIMITS = {
   amount: 9_999_999_999_999.99,
   orderNumberCharacters: 64,
   idempotencyKeyCharacters: 255,
+  reasonCharacters: 500,
+  socketIdCharacters: 64,
+  /** Ten years. */
+  blockSeconds: 315_360_000,
+  watchedEventsPerSecond: 1_000,
   feedPingIntervalMs: 30_000,
   pageDefault: 50,
   pageMax: 200,

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { v2 } from '@majlis/contract';
 import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
 import { UserDirectory } from '../features/users/user-directory.ts';
@@ -50,6 +51,12 @@ export class Authenticator {
     const user = this.#provisions ? await this.#provision(known, verified) : known;
     if (!user || !isActive(user)) throw new AuthenticationRefused('unknownUser');
     return { user, exp: verified.exp, tokenHash: verified.hash };
+  }
+
+  /** The role that a user has now; undefined for one who is let in no more. */
+  async roleOf(userId: string): Promise<v2.Role | undefined> {
+    const user = await this.#directory.load(userId);
+    return user && isActive(user) ? user.role : undefined;
   }
 
   async #provision(known: UserRecord | undefined, { userId, claims }: VerifiedToken): Promise<UserRecord> {

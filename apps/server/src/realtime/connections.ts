@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, LIMITS, type ConnectRefusal } from '@majlis/contract';
+import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, LIMITS, type ConnectRefusal, type v2 } from '@majlis/contract';
 import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
@@ -16,7 +16,7 @@ import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
 import { deviceIdOf, localeOf, presentedToken, wantsBatches } from './handshake.ts';
 import { Metrics } from './metrics.ts';
-import { NAMESPACES } from './namespaces.ts';
+import { NAMESPACES, mayBeIn } from './namespaces.ts';
 import { TurnWriter } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
 import { RateLimiter } from './rate-limiter.ts';
@@ -145,7 +145,10 @@ export class Connections implements OnModuleDestroy {
     const presented = presentedToken(socket.handshake);
     // Without a token, on a connection where another namespace is authenticated already: that user's.
     const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
-    if (sibling) return this.#admitted(socket, sibling.identity, sibling.device, since);
+    if (sibling) {
+      const role = await whileStoreAway(() => this.authenticator.roleOf(sibling.userId), since);
+      return role ? this.#admitted(socket, sibling.identity, role, sibling.device, since) : this.#refused(socket, 'unknownUser');
+    }
     if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
     let principal: Principal;
     try {
@@ -162,10 +165,12 @@ export class Connections implements OnModuleDestroy {
     const identity = identityOf(principal);
     const allowance = this.limiter.take(identity.userId, 'light');
     if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
-    return this.#admitted(socket, identity, deviceIdOf(socket.handshake) ?? identity.tokenHash, since);
+    return this.#admitted(socket, identity, principal.user.role, deviceIdOf(socket.handshake) ?? identity.tokenHash, since);
   }
 
-  async #admitted(socket: Socket, identity: Identity, device: string, since: number): Promise<Admission> {
+  async #admitted(socket: Socket, identity: Identity, role: v2.Role, device: string, since: number): Promise<Admission> {
+    // Nobody guesses here: it counts as no failed authentication, and the user's own limit slows it down.
+    if (!mayBeIn(socket.nsp.name, role)) return { admitted: false, failure: new Failure('FORBIDDEN', { reason: 'forbidden' }) };
     // Only `/` tells the reason. What the other namespaces of a connection did would only blur how the device's latest one ended.
     const connected = () => this.devices.connected({ ...identity, device });
     const reason = socket.nsp.name === '/' ? await whileStoreAway(connected, since) : 'connection_established';

@@ -16,6 +16,17 @@ export interface MetricSources {
   deliveries(): number;
 }
 
+/** What has been counted since the start. */
+export interface MetricTotals {
+  /** Inbound events, the refused ones too. */
+  events: number;
+  deliveries: number;
+  /** Events refused, by code. */
+  errors: Partial<Record<ErrorCode, number>>;
+  /** Of the events that succeeded: how many took at most so many seconds. The last is all of them. */
+  latency: readonly { seconds: number; count: number }[];
+}
+
 /**
  * The documents' Prometheus metrics. Counting is plain numbers on the hot path (a labelled increment costs about a microsecond);
  * they become metrics when somebody scrapes.
@@ -25,10 +36,12 @@ export class Metrics {
   readonly #outcomes = new Map<string, Outcomes>();
   readonly #errors = new Map<ErrorCode, number>();
   readonly #latency: Histogram;
+  readonly #sources: MetricSources;
   #reconnections = 0;
   #cutOffs = 0;
 
   constructor(sources: MetricSources) {
+    this.#sources = sources;
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     const outcomes = this.#outcomes;
@@ -125,6 +138,16 @@ export class Metrics {
   /** Counts a peer that was cut off because it did not read. */
   cutOff(): void {
     this.#cutOffs++;
+  }
+
+  /** The totals that the metrics are made of. */
+  async totals(): Promise<MetricTotals> {
+    let events = 0;
+    for (const { succeeded, failed } of this.#outcomes.values()) events += succeeded + failed;
+    const latency = (await this.#latency.get()).values
+      .filter(({ metricName }) => metricName?.endsWith('_bucket'))
+      .map(({ labels, value }) => ({ seconds: labels['le'] === '+Inf' ? Infinity : Number(labels['le']), count: value }));
+    return { events, deliveries: this.#sources.deliveries(), errors: Object.fromEntries(this.#errors), latency };
   }
 
   #of(event: string): Outcomes {

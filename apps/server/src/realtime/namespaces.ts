@@ -1,4 +1,4 @@
-import type { Locale } from '@majlis/contract';
+import type { Locale, v2 } from '@majlis/contract';
 
 /** What differs between the Socket.IO namespaces before any event: contract §1. */
 interface NamespaceRules {
@@ -12,6 +12,8 @@ interface NamespaceRules {
   turnsTo?: Readonly<Record<string, ReadonlySet<string>>>;
   /** How a refused token is told: as the documents' clients expect it. */
   refusal: 'error-event' | 'connect-error';
+  /** Who may be in it; absent: everybody. */
+  role?: v2.Role;
 }
 
 export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
@@ -26,10 +28,17 @@ export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
   '/notifications': { locale: 'ar', dialect: 'notifications', carries: new Set(['user']), refusal: 'connect-error' },
   '/projects': { locale: 'ar', dialect: 'depth', carries: new Set(['project']), refusal: 'connect-error' },
   '/support': { locale: 'ar', dialect: 'support', carries: new Set(['ticket', 'ticket-staff']), refusal: 'connect-error' },
+  '/admin': { locale: 'ar', dialect: 'admin', carries: new Set(), refusal: 'connect-error', role: 'admin' },
 };
 
 /** The kinds of streams that a socket of a namespace gets while it speaks `dialect`. */
 export function carriedIn(namespace: string, dialect: string): ReadonlySet<string> {
   const { carries, turnsTo } = NAMESPACES[namespace]!;
   return turnsTo?.[dialect] ?? carries;
+}
+
+/** Whether somebody of this role may be in a namespace, or at the path of a raw WebSocket. */
+export function mayBeIn(namespace: string, role: v2.Role): boolean {
+  const required = NAMESPACES[namespace]?.role;
+  return required === undefined || required === role;
 }

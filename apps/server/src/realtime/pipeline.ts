@@ -22,6 +22,15 @@ interface Registered {
   ownKeys: readonly string[];
 }
 
+/** An inbound event that was answered, without its content. */
+export interface HandledEvent {
+  session: Session;
+  /** `unknown` where the contract has no such name. */
+  event: string;
+  ok: boolean;
+  durationMs: number;
+}
+
 /** How errors are wrapped for a caller that gave an acknowledgement callback: contract §2. */
 const BARE_ERROR_NAMESPACES = new Set(['/chat', '/projects', '/admin']);
 
@@ -41,6 +50,7 @@ export class Pipeline {
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
   readonly #onUnexpected: (error: unknown, event: string) => void;
+  #watcher: ((handled: HandledEvent) => void) | undefined;
 
   constructor(parts: {
     limiter: RateLimiter;
@@ -66,6 +76,11 @@ export class Pipeline {
     table.set(event.name, withOwnKeys([{ event, handler, turnsTo, ownKeys: [] }, ...others]));
   }
 
+  /** From now on `watcher` is told of every event that was answered; undefined: nobody is. Must not throw. */
+  watch(watcher: ((handled: HandledEvent) => void) | undefined): void {
+    this.#watcher = watcher;
+  }
+
   /** Takes one inbound packet of a socket. Never throws and never rejects. */
   receive(session: Session, packet: InboundPacket): void {
     const started = performance.now();
@@ -78,11 +93,11 @@ export class Pipeline {
       if (answer instanceof Promise) {
         answer.then(
           (value) => this.#succeed(session, packet, known!, value, started),
-          (error: unknown) => this.#fail(session, packet, known, inWordsOf(session, error)),
+          (error: unknown) => this.#fail(session, packet, known, inWordsOf(session, error), started),
         );
       } else this.#succeed(session, packet, known!, answer, started);
     } catch (error) {
-      this.#fail(session, packet, known, error);
+      this.#fail(session, packet, known, error, started);
     }
   }
 
@@ -105,14 +120,17 @@ export class Pipeline {
 
   #succeed(session: Session, packet: InboundPacket, { event }: Registered, answer: unknown, started: number): void {
     if (packet.id !== undefined) session.acknowledge(packet.id, answer);
-    this.#metrics.handled(event.name, (performance.now() - started) / 1000);
+    const durationMs = performance.now() - started;
+    this.#metrics.handled(event.name, durationMs / 1000);
+    this.#watcher?.({ session, event: event.name, ok: true, durationMs });
   }
 
-  #fail(session: Session, packet: InboundPacket, known: Registered | undefined, error: unknown): void {
+  #fail(session: Session, packet: InboundPacket, known: Registered | undefined, error: unknown, started: number): void {
     const failure = asFailure(error);
     const name = known?.event.name ?? 'unknown';
     if (failure.code === 'SOCKET_ERROR' && !(error instanceof Failure)) this.#onUnexpected(error, name);
     this.#metrics.failed(name, failure.code);
+    this.#watcher?.({ session, event: name, ok: false, durationMs: performance.now() - started });
     // Refused events count against the light budget as well, so that nobody hammers with what is refused anyway.
     if (known && known.event.budget !== 'light' && failure.code !== 'UNAVAILABLE') this.#limiter.take(session.userId, 'light');
     if (failure.code === 'RATE_LIMIT' && known?.event.dropsSilently) {

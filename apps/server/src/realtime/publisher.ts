@@ -197,6 +197,19 @@ export class Publisher {
     }
   }
 
+  /** Sends a passing event to these sockets, whatever their dialect. */
+  toSessions(sessions: Iterable<Session>, { event, data }: WireEvent): void {
+    const json = JSON.stringify(data);
+    const packets = new Map<string, string>();
+    for (const session of sessions) {
+      const form = `${session.namespace} ${session.batched}`;
+      let packet = packets.get(form);
+      if (packet === undefined) packets.set(form, (packet = session.packet(event, json)));
+      session.queue(packet);
+      this.#deliveries++;
+    }
+  }
+
   /** Sends a passing event to the sockets that get every event of a stream; `project` gives it in each dialect. */
   toStream(stream: string, project: (dialect: string) => WireEvent | undefined, except: (session: Session) => boolean): void {
     for (const group of this.audience(stream)?.groups ?? []) {

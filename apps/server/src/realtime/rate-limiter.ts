@@ -5,6 +5,14 @@ import type { Settings } from '../config/settings.ts';
 /** Whether something is allowed, and if not, when it would be. */
 export type Allowance = { ok: true } | { ok: false; retryAfterMs: number };
 
+/** How much of a budget has been used. */
+export interface Usage {
+  limit: number;
+  used: number;
+  /** 0 while more is allowed. */
+  retryAfterMs: number;
+}
+
 const ALLOWED: Allowance = { ok: true };
 const PINGS = 60;
 const FIRST_CAPACITY = 8;
@@ -26,6 +34,12 @@ class SlidingWindow {
     this.#times[(this.#first + this.#count) & (this.#times.length - 1)] = now;
     this.#count++;
     return 0;
+  }
+
+  /** How much was allowed in the window that ends now, and how long until more is: see `take`. */
+  usage(now: number, limit: number, windowMs: number): Usage {
+    this.#forget(now - windowMs);
+    return { limit, used: this.#count, retryAfterMs: this.#count < limit ? 0 : Math.ceil(this.#times[this.#first]! + windowMs - now) };
   }
 
   /** True where nothing was allowed after `time`. */
@@ -81,6 +95,20 @@ export class RateLimiter {
     if (!window) windows.set(budget, (window = new SlidingWindow()));
     const wait = window.take(now, this.#limits[budget], this.#windowMs);
     return wait === 0 ? ALLOWED : { ok: false, retryAfterMs: Math.ceil(wait) };
+  }
+
+  /** Length of the window. */
+  get windowMs(): number {
+    return this.#windowMs;
+  }
+
+  /** What a user has used of each budget. */
+  usage(userId: string): Record<Budget, Usage> {
+    const now = this.#now();
+    const windows = this.#users.get(userId);
+    const of = (budget: Budget): Usage =>
+      windows?.get(budget)?.usage(now, this.#limits[budget], this.#windowMs) ?? { limit: this.#limits[budget], used: 0, retryAfterMs: 0 };
+    return { write: of('write'), light: of('light'), ping: of('ping') };
   }
 
   /** How many users are remembered. */

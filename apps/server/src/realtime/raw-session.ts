@@ -23,6 +23,8 @@ interface Fields {
 
 /** An authenticated raw WebSocket: frames of JSON, `{event, data}`. */
 export class RawSession extends Session {
+  /** Its documents' clients know no other events than theirs. */
+  override readonly announces = false;
   readonly #ws: WebSocket;
   readonly #wire: RawWire;
   readonly #stream: string;
@@ -35,6 +37,10 @@ export class RawSession extends Session {
     this.#wire = wire;
     this.#stream = stream;
     this.#onEnd = onEnd;
+  }
+
+  get transport(): string {
+    return 'websocket';
   }
 
   /** False from the moment that one of both sides closes it. */

@@ -66,6 +66,9 @@ export abstract class Session {
   /** An event as sockets of this kind and namespace get it. @param version of the stream's change that it tells, where it tells one */
   abstract packet(event: string, json: string, version?: number): string;
 
+  /** What carries it: `websocket` or `polling`. */
+  abstract get transport(): string;
+
   /** Queues an acknowledgement; exactly one argument. */
   abstract acknowledge(id: number, answer: unknown): void;
 
@@ -74,6 +77,9 @@ export abstract class Session {
 
   /** True where each socket gathers its events for itself: its packets are none by themselves, and are never encoded for several at once. */
   readonly batched: boolean = false;
+
+  /** Whether it can be told what an administrator announces. */
+  readonly announces: boolean = true;
 
   /** Queues what `packet` made. */
   queue(packet: string): void {

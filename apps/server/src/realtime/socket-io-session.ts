@@ -5,6 +5,7 @@ import { ackPacket, eventPacket } from './frame.ts';
 import { carriedIn } from './namespaces.ts';
 import { BATCH, EventBatch, batchItem } from './event-batch.ts';
 import { Session } from './session.ts';
+import { connectionOf } from './socket-io-internals.ts';
 
 type Fields = Omit<ConstructorParameters<typeof Session>[0], 'id' | 'namespace'> & { socket: Socket };
 
@@ -15,6 +16,10 @@ export class SocketIoSession extends Session {
   constructor({ socket, ...fields }: Fields) {
     super({ ...fields, id: socket.id, namespace: socket.nsp.name });
     this.#socket = socket;
+  }
+
+  get transport(): string {
+    return connectionOf(this.#socket).transport.name;
   }
 
   override carries(prefix: string): boolean {

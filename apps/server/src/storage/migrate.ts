@@ -7,6 +7,7 @@ import * as projects from './migrations/2026-11-21-projects.ts';
 import * as preferences from './migrations/2026-11-21-preferences.ts';
 import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
+import * as userAdministration from './migrations/2026-11-21-user-administration.ts';
 import type { Storage, WriteConnection } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
@@ -18,6 +19,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-support': support,
   '2026-11-21-uploads': uploads,
   '2026-11-21-preferences': preferences,
+  '2026-11-21-user-administration': userAdministration,
 };
 
 const provider = { getMigrations: async () => MIGRATIONS };

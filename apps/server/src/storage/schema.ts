@@ -21,6 +21,8 @@ export interface UsersTable {
   /** The person was erased; the row stays so that others' conversations keep a sender. */
   erased_at: number | null;
   last_seen: number | null;
+  /** An administrator keeps the user out until then. */
+  blocked_until: number | null;
   /** Folded name and id: what people are found by, and the order of lists. */
   search_key: string;
   created_at: number;
@@ -49,6 +51,48 @@ export interface DevicesTable {
   /** Of the token. */
   expires_at: number;
   updated_at: number;
+}
+
+export interface AuditLogTable {
+  id: string;
+  actor_kind: 'user' | 'key';
+  actor_id: string;
+  action: string;
+  subject: string | null;
+  /** JSON object. */
+  details: string;
+  created_at: number;
+}
+
+/** Whom a user has blocked. */
+export interface UserBlocksTable {
+  user_id: string;
+  blocked_id: string;
+  created_at: number;
+}
+
+export interface ReportsTable {
+  id: string;
+  reporter_id: string;
+  /** Who is reported; of a message its sender. */
+  user_id: string;
+  chat_id: string | null;
+  message_id: string | null;
+  reason: string;
+  created_at: number;
+  resolved_at: number | null;
+  resolved_by: string | null;
+  resolution: string | null;
+}
+
+export interface ApiKeysTable {
+  id: string;
+  name: string;
+  /** SHA-256 of the key, hex. */
+  hash: string;
+  created_by: string;
+  created_at: number;
+  revoked_at: number | null;
 }
 
 export interface ChatsTable {
@@ -318,6 +362,10 @@ export interface Schema {
   users: UsersTable;
   refresh_tokens: RefreshTokensTable;
   devices: DevicesTable;
+  audit_log: AuditLogTable;
+  user_blocks: UserBlocksTable;
+  reports: ReportsTable;
+  api_keys: ApiKeysTable;
   chats: ChatsTable;
   chat_members: ChatMembersTable;
   messages: MessagesTable;

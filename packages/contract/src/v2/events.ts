@@ -23,6 +23,8 @@ export const ErrorBody = z
   .meta({ id: 'Error' });
 export type ErrorBody = z.output<typeof ErrorBody>;
 
+export const Announcement = z.object({ message: z.string(), timestamp: Time }).meta({ id: 'Announcement' });
+
 const Version = z.int().min(0);
 
 export const StreamPage = z
@@ -218,6 +220,7 @@ export const serverEvents = {
     summary: "All notifications were read; to the user's sockets.",
     payload: z.object({ read_at: Time, version: Version }),
   }),
+  announcement: serverEvent({ name: 'announcement', summary: 'What an administrator tells everybody.', payload: Announcement }),
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
 } as const;

@@ -5,7 +5,7 @@ import { DEPTH_ON_ROOT, Gateway, On } from '../../realtime/gateway.ts';
 import type { Session } from '../../realtime/session.ts';
 
 /** What a client of a camelCase namespace says of the connection itself. */
-@Gateway('/notifications', '/support', '/chat', '/projects', DEPTH_ON_ROOT)
+@Gateway('/notifications', '/support', '/chat', '/projects', '/admin', DEPTH_ON_ROOT)
 export class CamelConnectionGateway {
   constructor(private readonly connections: Connections) {}
 

@@ -12,6 +12,8 @@ export interface UserRecord {
   readonly isMaster: boolean;
   readonly disabled: boolean;
   readonly erased: boolean;
+  /** An administrator keeps the user out until then, in milliseconds since the epoch. */
+  readonly blockedUntil: number | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }
@@ -34,6 +36,7 @@ export interface UserChange {
   locale?: Locale | null;
   isMaster?: boolean;
   disabled?: boolean;
+  blockedUntil?: number | null;
 }
 
 /** A user to be made or changed: to be made, one needs a name. */
@@ -41,7 +44,7 @@ export type UserDraft = UserChange & { name: string };
 
 /** May the user sign in or connect? */
 export function isActive(user: UserRecord): boolean {
-  return !user.disabled && !user.erased;
+  return !user.disabled && !user.erased && (user.blockedUntil === null || user.blockedUntil <= Date.now());
 }
 
 /** "Staff" of the contract. */

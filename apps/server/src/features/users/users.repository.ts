@@ -5,7 +5,19 @@ import { TransactionConflict, type Database } from '../../storage/storage.ts';
 import { foldText } from '../search/fold.ts';
 import type { StoredProfile, UserChange, UserDraft, UserRecord } from './user-record.ts';
 
-const RECORD = ['id', 'name', 'avatar', 'role', 'email', 'locale', 'is_master', 'disabled', 'erased_at', 'created_at'] as const;
+const RECORD = [
+  'id',
+  'name',
+  'avatar',
+  'role',
+  'email',
+  'locale',
+  'is_master',
+  'disabled',
+  'erased_at',
+  'blocked_until',
+  'created_at',
+] as const;
 const PROFILE = [...RECORD, 'last_seen', 'search_key'] as const;
 
 type RecordRow = Pick<Selectable<UsersTable>, (typeof RECORD)[number]>;
@@ -22,6 +34,7 @@ function toRecord(row: RecordRow): UserRecord {
     isMaster: row.is_master === 1,
     disabled: row.disabled === 1,
     erased: row.erased_at !== null,
+    blockedUntil: row.blocked_until,
     createdAt: row.created_at,
   };
 }
@@ -144,6 +157,7 @@ export async function insertUser(db: Database, id: string, fields: UserDraft, no
       disabled: bit(fields.disabled) ?? 0,
       erased_at: null,
       last_seen: null,
+      blocked_until: fields.blockedUntil ?? null,
       search_key: searchKey(fields.name, id),
       created_at: now,
       updated_at: now,
@@ -155,7 +169,7 @@ export async function insertUser(db: Database, id: string, fields: UserDraft, no
 
 /** Changes a user. */
 export async function updateUser(db: Database, id: string, change: UserChange, now: number): Promise<void> {
-  const { name, avatar, role, email, passwordHash, locale, isMaster, disabled } = change;
+  const { name, avatar, role, email, passwordHash, locale, isMaster, disabled, blockedUntil } = change;
   await db
     .updateTable('users')
     .set({
@@ -167,6 +181,7 @@ export async function updateUser(db: Database, id: string, change: UserChange, n
       locale,
       is_master: bit(isMaster),
       disabled: bit(disabled),
+      blocked_until: blockedUntil,
       ...(name === undefined ? {} : { search_key: searchKey(name, id) }),
       updated_at: now,
     })
@@ -188,6 +203,7 @@ export async function emptyUser(db: Database, id: string, now: number): Promise<
       is_master: 0,
       disabled: 1,
       last_seen: null,
+      blocked_until: null,
       search_key: searchKey('', id),
       erased_at: now,
       updated_at: now,

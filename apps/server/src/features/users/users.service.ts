@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { hashPassword } from '../../auth/passwords.ts';
 import { Failure } from '../../errors.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
+import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { LOGGER } from '../../logger.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -65,6 +66,16 @@ export class UsersService implements OnApplicationBootstrap {
       tx.append(DIRECTORY_STREAM, USER_CHANGED, { userId: id });
       return (await findUser(tx.db, id))!;
     });
+  }
+
+  /**
+   * Keeps a user out until a time (ms), on every node and after a restart, and ends the sign-ins; null lets the user in again.
+   * @param tx has locked the directory's stream
+   */
+  async block(tx: WriteTransaction, id: string, until: number | null): Promise<void> {
+    await updateUser(tx.db, id, { blockedUntil: until }, tx.now);
+    if (until !== null) await endSignIns(tx.db, id);
+    tx.append(DIRECTORY_STREAM, USER_CHANGED, { userId: id });
   }
 
   /** A user as others see one. @throws Failure NOT_FOUND, for an erased one too */

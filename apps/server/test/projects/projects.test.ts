@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { describe, expect, test } from 'vitest';
-import { caughtUp, heardSince, makeCrowd, makeUsers, ok, onServers, TIME, UUID_V7 } from '../support/chats.ts';
+import { caughtUp, heardSince, makeCrowd, makeUsers, ok, onServers, TIME, UUID_V7, v2Client } from '../support/chats.ts';
 import { client, type Client } from '../support/sockets.ts';
 import { addMember, createProject, getProject, inRoom, join, makeProject, projectClient, removeMember } from './projects.ts';
 
@@ -128,6 +128,44 @@ onServers('`/projects`', (server) => {
         milestone: 'تصوير مكتمل',
         version: 4,
       });
+    });
+
+    test('the same on `/`, where its plain client lives, without the namespace: it speaks Depth from `project:join` on', async () => {
+      const { owner, member, id: projectId } = await makeProject(server());
+      const [other] = await inRoom(server(), projectId, owner);
+      const socket = await v2Client(server(), member);
+      socket.tell('project:join', { projectId });
+      expect(await socket.next('project:joined')).toEqual({ projectId });
+      await other.next('user:joined', ({ userId }) => userId === member);
+      socket.tell('project:statusUpdate', { projectId, status: 'in_progress', updatedBy: 'me' });
+      expect(await socket.ask('project:comment', { projectId, comment: 'عمل رائع!', attachments: [] })).toMatchObject({
+        data: { version: 3 },
+      });
+      await set(other, projectId, 'review');
+      await socket.next('activity');
+      await Promise.all([socket, other].map((one) => one.count('project:update', 3)));
+      expect(updates(socket)).toEqual(updates(other));
+      const { streams } = await socket.ask('sync', { cursors: { [`project:${projectId}`]: 1 } });
+      expect(streams[`project:${projectId}`]).toMatchObject({ version: 4, hasMore: false });
+      expect(streams[`project:${projectId}`].events).toEqual(
+        updates(socket).map((data) => ({ version: data.version, event: 'project:update', data })),
+      );
+      expect(await socket.ask('project:join', { projectId: 'x' })).toMatchObject({
+        status: 'error',
+        error: { code: 'NOT_FOUND', details: { field: 'projectId' } },
+      });
+      socket.close();
+      await other.next('user:left');
+    });
+
+    test('a socket on `/` that speaks v2 knows nothing of projects', async () => {
+      const { owner, member, id } = await makeProject(server());
+      const [v2, other] = [await v2Client(server(), member), await projectClient(server(), owner)];
+      const before = v2.all.length;
+      await set(other, id, 'review');
+      const { streams } = await v2.ask('sync', { cursors: { [`project:${id}`]: 0 } });
+      expect([streams[`project:${id}`], Object.keys(streams)]).toMatchObject([{ error: { code: 'NOT_FOUND' } }, [`project:${id}`, 'user']]);
+      expect(heardSince(v2, before)).toEqual([]);
     });
 
     test('`project:update` to everybody in the room, `activity` to everybody but the sender: the socket, not its user', async () => {

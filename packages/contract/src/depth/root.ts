@@ -6,6 +6,7 @@ import { serverEvent, type Namespace } from '../declare.ts';
 import { Time, UserId, Uuid } from '../values.ts';
 import { chatClientEvents, chatServerEvents } from './chat.ts';
 import { Conversation } from './objects.ts';
+import { projectClientEvents, projectServerEvents } from './projects.ts';
 
 const { read, subscribe, unsubscribe } = notificationClientEvents;
 const { notificationNew, notificationRead, notificationReadAll } = notificationServerEvents;
@@ -36,6 +37,14 @@ export const rootNamespace: Namespace = {
   description:
     'Depth’s events on `/`. A socket begins in the words of v2. A name that only Depth has, or a shared one with a camelCase key ' +
     '(`chat:join {conversationId}`), makes it speak Depth from then on: what it gets, and what `sync` and `auth:refresh` answer, is camelCase.',
-  receives: { ...chatClientEvents, read, subscribe, unsubscribe, ...camelClientEvents },
-  sends: { ...afterGreeting, ...chatServerEvents, ...rootServerEvents, notificationNew, notificationRead, notificationReadAll },
+  receives: { ...chatClientEvents, ...projectClientEvents, read, subscribe, unsubscribe, ...camelClientEvents },
+  sends: {
+    ...afterGreeting,
+    ...chatServerEvents,
+    ...projectServerEvents,
+    ...rootServerEvents,
+    notificationNew,
+    notificationRead,
+    notificationReadAll,
+  },
 };

@@ -1,5 +1,5 @@
 import { depth, type PayloadOf } from '@majlis/contract';
-import { Gateway, On } from '../../realtime/gateway.ts';
+import { DEPTH_ON_ROOT, Gateway, On } from '../../realtime/gateway.ts';
 import type { Session } from '../../realtime/session.ts';
 import { toDepthComment, toDepthProject } from './depth-shapes.ts';
 import { ProjectRooms } from './project-rooms.ts';
@@ -9,8 +9,8 @@ const { projectClientEvents: events, projectServerEvents } = depth;
 
 const actorOf = ({ userId, id }: Session): Actor => ({ userId, sessionId: id });
 
-/** `/projects`, as the Depth document's client speaks. */
-@Gateway('/projects')
+/** Projects, as the Depth document's client speaks. */
+@Gateway('/projects', DEPTH_ON_ROOT)
 export class ProjectsGateway {
   constructor(
     private readonly projects: ProjectsService,

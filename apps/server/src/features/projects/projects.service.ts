@@ -50,7 +50,7 @@ interface Access {
   mayManage: boolean;
 }
 
-const notFound = () => new Failure('NOT_FOUND', { field: 'projectId', problem: 'no project has this id' });
+const notFound = () => new Failure('NOT_FOUND', { field: 'project_id', problem: 'no project has this id' });
 const denied = () => new Failure('FORBIDDEN', undefined, 'Access denied');
 
 /** Projects: what members and administrators do in them, and who the members are. */

@@ -1,5 +1,5 @@
 /** The embedded engine: node:sqlite in WAL mode, one writer connection and one reader connection. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -87,6 +87,8 @@ function translate(error: unknown): unknown {
  */
 export function openSqlite(file: string): Storage {
   mkdirSync(dirname(file), { recursive: true });
+  // Everybody's messages are for the server's user only; the journal gets the file's mode.
+  closeSync(openSync(file, 'a', 0o600));
   const writer = new Connection(file, 'writer');
   const schemaOwner = new Connection(file, 'schema owner');
   const reader = new Connection(file, 'reader');

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -51,6 +51,11 @@ describe('SQLite', () => {
     // 2 is FULL; at 1, NORMAL, a power loss takes acknowledged messages with it.
     expect(inForce).toEqual({ synchronous: 2, journal: 'wal', checkpoint: 16_000 });
     expect(await pragma(storage.schemaOwner, 'synchronous')).toBe(2);
+  });
+
+  test("a new store is readable by the server's user only", async () => {
+    await write();
+    for (const name of [file, `${file}-wal`]) expect((await stat(name)).mode & 0o777).toBe(0o600);
   });
 
   test('reads cannot write', async () => {

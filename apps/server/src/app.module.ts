@@ -12,6 +12,7 @@ import { ConnectionModule } from './features/connection/connection.module.ts';
 import { NotificationsModule } from './features/notifications/notifications.module.ts';
 import { OrdersModule } from './features/orders/orders.module.ts';
 import { ProjectsModule } from './features/projects/projects.module.ts';
+import { PresenceModule } from './features/presence/presence.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
@@ -57,6 +58,7 @@ export class AppModule {
         AdminModule,
         SyncModule,
         UserSocketsModule,
+        PresenceModule,
         ChatsModule,
         NotificationsModule,
         SupportModule,

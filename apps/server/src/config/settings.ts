@@ -172,6 +172,15 @@ const uploads = {
 };
 
 const features = {
+  PRESENCE_AUDIENCE: setting(kind.oneOf('auto', 'everyone', 'contacts').default('auto'), {
+    description:
+      'Who is told that a user comes online or goes offline: everyone, contacts (who shares a chat, a friendship or a follow), or auto: everyone up to 1,000 users online, contacts above.',
+    example: 'contacts',
+  }),
+  PRESENCE_GRACE_MS: setting(kind.integer(0, 600_000).default(2_000), {
+    description: 'How long after the last socket has gone a user goes offline, in milliseconds: who comes back sooner was never away.',
+    example: '5000',
+  }),
   ORDER_ESCALATE_AFTER_S: setting(kind.integer(1, 604_800).default(120), {
     description: 'An order that nobody has acknowledged after so many seconds is brought to the managers.',
     example: '300',

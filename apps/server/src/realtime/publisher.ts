@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { streamKind, type LogEntry } from '../log/log-entry.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
+import type { EventBundle } from './event-bundle.ts';
 import type { Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SharedPackets } from './shared-packets.ts';
@@ -207,6 +208,17 @@ export class Publisher {
       if (packet === undefined) packets.set(form, (packet = session.packet(event, json)));
       session.queue(packet);
       this.#deliveries++;
+    }
+  }
+
+  /** Sends bundles of passing events, which others get too, to the sockets of a user that `wants` picks. */
+  bundlesToUser(userId: string, bundles: readonly EventBundle[], wants: (session: Session) => boolean): void {
+    for (const session of this.#sessions.of(userId)) {
+      if (!wants(session)) continue;
+      for (const bundle of bundles) {
+        bundle.giveTo(session);
+        this.#deliveries += bundle.events.length;
+      }
     }
   }
 

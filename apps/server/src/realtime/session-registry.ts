@@ -66,6 +66,11 @@ export class SessionRegistry {
     return all.size;
   }
 
+  /** The users with a socket here. */
+  userIds(): IterableIterator<string> {
+    return this.#byUser.keys();
+  }
+
   /** Number of users with a socket here. */
   users(): number {
     return this.#byUser.size;

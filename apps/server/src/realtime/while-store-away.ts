@@ -6,7 +6,7 @@ const RETRY_MS = 250;
 
 /**
  * Does `work` again and again while the store is away, until 20 s after `since`.
- * @param since when the client began to wait, in milliseconds since the epoch
+ * @param since when the client began to wait, in milliseconds since the epoch; Infinity: however long it takes
  * @throws what it threw last
  */
 export async function whileStoreAway<T>(work: () => Promise<T>, since = Date.now()): Promise<T> {

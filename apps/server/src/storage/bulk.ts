@@ -60,9 +60,10 @@ export function bulkInsert(
 
 /**
  * `update table`; rows give the values of `set` and then of `key`, and of several rows for one key the last one stands. With
- * `onlyForward` a row changes only where that column grows: watermarks never go back, whichever of two writers comes last.
+ * `onlyForward` a row changes only where that column grows, or was null: watermarks never go back, whichever of two writers comes
+ * last. With `whereNull` it changes only where that column is null.
  */
-export function bulkUpdate(table: string, parts: { set: Columns; key: Columns; onlyForward?: string }): BulkUpdate {
+export function bulkUpdate(table: string, parts: { set: Columns; key: Columns; onlyForward?: string; whereNull?: string }): BulkUpdate {
   const set = Object.keys(parts.set);
   const key = Object.keys(parts.key);
   const all = [...set, ...key];
@@ -72,14 +73,16 @@ export function bulkUpdate(table: string, parts: { set: Columns; key: Columns; o
     `update ${table} t set ${set.map((column) => `${column} = v.${column}`).join(', ')} ` +
     `from (${winners({ ...parts.set, ...parts.key }, key, forward)}) v ` +
     `where ${key.map((column) => `t.${column} = v.${column}`).join(' and ')}` +
-    (forward === undefined ? '' : ` and t.${forward} < v.${forward}`);
+    (forward === undefined ? '' : ` and (t.${forward} < v.${forward} or t.${forward} is null)`) +
+    (parts.whereNull === undefined ? '' : ` and t.${parts.whereNull} is null`);
   return {
     kind: 'update',
     name: nameOf(postgres),
     sqlite:
       `update ${table} set ${set.map((column, i) => `${column} = ?${i + 1}`).join(', ')} ` +
       `where ${key.map((column, i) => `${column} = ?${set.length + i + 1}`).join(' and ')}` +
-      (forward === undefined ? '' : ` and ${forward} < ?${forwardIndex}`),
+      (forward === undefined ? '' : ` and (${forward} < ?${forwardIndex} or ${forward} is null)`) +
+      (parts.whereNull === undefined ? '' : ` and ${parts.whereNull} is null`),
     postgres,
   };
 }

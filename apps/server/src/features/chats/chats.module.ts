@@ -1,4 +1,5 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
+import { ChatContacts } from './chat-contacts.ts';
 import { ChatDirectory } from './chat-directory.ts';
 import { ChatsController } from './chats.controller.ts';
 import { ChatsEmitter } from './chats.emitter.ts';
@@ -14,6 +15,7 @@ import { UsersService } from '../users/users.service.ts';
 
 @Module({
   providers: [
+    ChatContacts,
     ChatDirectory,
     ChatsService,
     MessagesService,

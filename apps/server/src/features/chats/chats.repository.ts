@@ -89,6 +89,11 @@ export async function readChatIds(db: Database, userId: string): Promise<string[
   return rows.map(({ chat_id }) => chat_id);
 }
 
+/** The chats of several users. */
+export function readChatIdsOf(db: Database, userIds: readonly string[]): Promise<{ user_id: string; chat_id: string }[]> {
+  return db.selectFrom('chat_members').select(['user_id', 'chat_id']).where('user_id', 'in', userIds).execute();
+}
+
 /** Sets until when a member has muted a chat (ms); null ends it. */
 export async function muteChat(db: Database, chatId: string, userId: string, until: number | null): Promise<void> {
   await db.updateTable('chat_members').set({ muted_until: until }).where('chat_id', '=', chatId).where('user_id', '=', userId).execute();

@@ -1,6 +1,5 @@
 import { bulkInsert, bulkUpdate } from '../../storage/bulk.ts';
 import type { MessagesTable } from '../../storage/schema.ts';
-import type { MessageRecord } from './message-record.ts';
 import type { Database, WriteConnection } from '../../storage/storage.ts';
 
 /** A message with its sender as the users table has it now; an erased person has no name. */
@@ -36,26 +35,29 @@ const INSERT = bulkInsert(
   { onConflict: 'nothing' },
 );
 
-/** Inserts messages as they were sent. @returns how many were: fewer where a `client_message_id` had been used */
-export function insertMessages(connection: WriteConnection, messages: readonly MessageRecord[]): Promise<number> {
+/** A message that has just been sent, as a row. */
+export type SentRow = Omit<MessagesTable, 'edited_at' | 'deleted_at'>;
+
+/** Inserts messages. @returns how many were: fewer where a `client_message_id` had been used */
+export function insertMessages(connection: WriteConnection, rows: readonly SentRow[]): Promise<number> {
   return connection.insertMany(
     INSERT,
-    messages.map((m) => [
+    rows.map((m) => [
       m.id,
-      m.chatId,
+      m.chat_id,
       m.seq,
       m.version,
-      m.version,
-      m.version,
-      m.senderId,
-      m.senderName,
-      m.senderAvatar,
+      m.created_version,
+      m.content_version,
+      m.sender_id,
+      m.sender_name,
+      m.sender_avatar,
       m.type,
       m.content,
-      JSON.stringify(m.metadata),
-      m.clientMessageId,
-      m.replyTo,
-      m.createdAt,
+      m.metadata,
+      m.client_message_id,
+      m.reply_to,
+      m.created_at,
     ]),
   );
 }

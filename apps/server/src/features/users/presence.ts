@@ -1,11 +1,16 @@
 import { Injectable } from '@nestjs/common';
 
-/** Knows who is connected now. */
+/** Knows who is connected now, on whatever node. */
 export interface PresenceSource {
+  /** Whether a user is online; also within the grace time after the last socket has gone. */
   isOnline(userId: string): boolean;
+  /** When the connection of a user who is online began or, within the grace time, ended, in milliseconds; undefined for who is offline. */
+  lastSeen(userId: string): number | undefined;
+  /** Number of users who are online. */
+  readonly count: number;
 }
 
-/** Where users learn who is online: whoever has the sockets puts itself here. Until then everybody is offline. */
+/** Where users learn who is online: whoever knows puts itself here. Until then everybody is offline. */
 @Injectable()
 export class Presence implements PresenceSource {
   #source: PresenceSource | undefined;
@@ -17,5 +22,13 @@ export class Presence implements PresenceSource {
 
   isOnline(userId: string): boolean {
     return this.#source?.isOnline(userId) ?? false;
+  }
+
+  lastSeen(userId: string): number | undefined {
+    return this.#source?.lastSeen(userId);
+  }
+
+  get count(): number {
+    return this.#source?.count ?? 0;
   }
 }

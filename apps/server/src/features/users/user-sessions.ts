@@ -1,9 +1,11 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { Failure } from '../../errors.ts';
+import { LOGGER } from '../../logger.ts';
 import { Connections } from '../../realtime/connections.ts';
 import { mayBeIn } from '../../realtime/namespaces.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
-import { Presence } from './presence.ts';
+import { whileStoreAway } from '../../realtime/while-store-away.ts';
 import { UserDirectory } from './user-directory.ts';
 import { isActive } from './user-record.ts';
 
@@ -16,23 +18,29 @@ export class UserSessions implements OnModuleInit {
   constructor(
     private readonly users: UserDirectory,
     private readonly connections: Connections,
-    private readonly presence: Presence,
     private readonly sessions: SessionRegistry,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {
-    this.presence.use({ isOnline: (userId) => this.sessions.of(userId).size > 0 });
-    this.users.onChange((userId) => void this.#check(userId));
+    this.users.onChange((userId) => this.#check(userId));
     // The role may have gone between the look at it and the session.
     this.sessions.onOpen(({ userId, namespace }) => {
       const role = this.users.get(userId)?.role;
-      if (!role || !mayBeIn(namespace, role)) void this.#check(userId);
+      if (!role || !mayBeIn(namespace, role)) this.#check(userId);
     });
   }
 
-  async #check(userId: string): Promise<void> {
-    // Where the store is away the user is checked at the next action, and by then from the store.
-    const user = await this.users.load(userId).catch(() => undefined);
+  #check(userId: string): void {
+    if (this.sessions.of(userId).size === 0) return;
+    this.#endWhereNotAllowed(userId).catch((err: unknown) =>
+      this.logger.error({ err, userId }, 'Nobody knows whether this user may stay connected'),
+    );
+  }
+
+  async #endWhereNotAllowed(userId: string): Promise<void> {
+    // However long the store is away: who acts is looked up again anyway, and for who only listens there is no other check.
+    const user = await whileStoreAway(() => this.users.load(userId), Infinity);
     if (!user) return;
     if (!isActive(user)) return this.connections.endUser(userId, () => false);
     this.connections.endUser(userId, ({ namespace }) => mayBeIn(namespace, user.role), new Failure('FORBIDDEN'));

@@ -6,7 +6,7 @@ import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
 import { SyncService } from '../sync/sync.service.ts';
 import { UserDirectory } from './user-directory.ts';
-import { userStream } from './user-stream.ts';
+import { userOfStream, userStream } from './user-stream.ts';
 
 /** Called with a user and an entry of the user's stream, after the sockets of this node were given it. */
 type PublishedListener = (userId: string, entry: LogEntry) => void;
@@ -92,7 +92,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
   }
 
   published(entry: LogEntry): void {
-    const userId = entry.stream.slice(this.prefix.length + 1);
+    const userId = userOfStream(entry.stream);
     for (const listener of this.#listeners) listener(userId, entry);
   }
 

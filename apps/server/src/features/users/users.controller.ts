@@ -3,6 +3,7 @@ import { v2, type AnswerOf, type InputOf } from '@majlis/contract';
 import { z } from 'zod';
 import { cursorsOf } from '../../http/cursor.ts';
 import { Endpoint, Input } from '../../http/endpoint.ts';
+import { isoTime } from '../../iso-time.ts';
 import { Presence } from './presence.ts';
 import type { StoredProfile } from './user-record.ts';
 import { UsersService } from './users.service.ts';
@@ -43,10 +44,7 @@ export class UsersController {
   }
 
   #profile({ user, lastSeen }: StoredProfile): v2.UserProfile {
-    return {
-      ...toV2User(user),
-      online: this.#presence.isOnline(user.id),
-      last_seen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
-    };
+    const seen = this.#presence.lastSeen(user.id) ?? lastSeen;
+    return { ...toV2User(user), online: this.#presence.isOnline(user.id), last_seen: seen === null ? null : isoTime(seen) };
   }
 }

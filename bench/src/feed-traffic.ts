@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processCpuMicroseconds } from './process-usage.ts';
+import { processCpuMicroseconds, processResidentBytes } from './process-usage.ts';
 import { inbox, RawWebSocket } from './raw-websocket.ts';
 import type { TextObserver } from './raw-websocket.ts';
 import type { Measurement } from './traffic.ts';
@@ -46,6 +46,7 @@ export class FeedTraffic {
   #failure: Error | undefined;
   deliveries = 0;
   deliveryBytes = 0;
+  wireBytes = 0;
 
   /** Connects these listeners; rejects with the first refusal. */
   async connect(port: number, { listeners, headers }: FeedSeats): Promise<void> {
@@ -81,7 +82,9 @@ export class FeedTraffic {
       messages: after.answered - before.answered,
       deliveries: after.deliveries - before.deliveries,
       deliveryBytes: after.deliveryBytes - before.deliveryBytes,
+      wireBytes: after.wireBytes - before.wireBytes,
       receipts: 0,
+      residentBytes: processResidentBytes(phase.serverPid),
       latencies,
     };
   }
@@ -104,6 +107,7 @@ export class FeedTraffic {
   delivered(start: number, end: number): void {
     this.deliveries++;
     this.deliveryBytes += end - start;
+    this.wireBytes += inbox.frameBytes;
     if (--this.#untilSample > 0) return;
     this.#untilSample = sampleEvery;
     const { data } = JSON.parse(inbox.text(start, end)) as { data: { customer_name: string } };
@@ -166,6 +170,7 @@ export class FeedTraffic {
       answered: this.#answered,
       deliveries: this.deliveries,
       deliveryBytes: this.deliveryBytes,
+      wireBytes: this.wireBytes,
     };
   }
 

@@ -10,7 +10,7 @@ let feed: FeedTraffic | undefined;
 async function carryOut(command: Command): Promise<Reply> {
   switch (command.command) {
     case 'connect':
-      traffic ??= new Traffic(command.expectations);
+      traffic ??= new Traffic(command.expectations, command.form);
       await traffic.connect(command.port, command.seats);
       return {};
     case 'connect-feed':

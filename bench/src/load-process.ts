@@ -2,11 +2,11 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { FeedPhase, FeedSeats } from './feed-traffic.ts';
-import type { Expectations, Measurement, Phase, Seat } from './traffic.ts';
+import type { Expectations, Measurement, MessageForm, Phase, Seat } from './traffic.ts';
 
 /** What the load generator's process is asked to do, one at a time; it answers each with a `Reply`. */
 export type Command =
-  | { command: 'connect'; port: number; seats: Seat[]; expectations: Expectations }
+  | { command: 'connect'; port: number; seats: Seat[]; expectations: Expectations; form: MessageForm | undefined }
   | { command: 'run'; phase: Phase }
   | { command: 'connect-feed'; port: number; seats: FeedSeats }
   | { command: 'run-feed'; phase: FeedPhase }
@@ -21,8 +21,8 @@ export type Reply = { measurement?: Measurement } | { error: string };
 export class LoadProcess {
   readonly #child: ChildProcess = fork(new URL('load-generator.js', import.meta.url));
 
-  async connect(port: number, seats: Seat[], expectations: Expectations): Promise<void> {
-    await this.#ask({ command: 'connect', port, seats, expectations });
+  async connect(port: number, seats: Seat[], expectations: Expectations, form?: MessageForm): Promise<void> {
+    await this.#ask({ command: 'connect', port, seats, expectations, form });
   }
 
   run(phase: Phase): Promise<Measurement> {

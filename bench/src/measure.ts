@@ -53,13 +53,13 @@ export function measureTraffic(
   timing: Timing,
   directory: string,
 ): Promise<ByPeer<Measurement>> {
-  const { gathering, load } = scenario;
+  const { gathering, load, form } = scenario;
   const { measureMs } = timing;
   return measureRounds(names, timing, directory, {
-    start: (peer, place) => peers[peer].start(place),
+    start: (peer, place) => peers[peer].start(place, form?.compressed),
     async connect({ peer, server, load: generator }) {
       const seats = await peers[peer].prepare(server, gathering);
-      await generator.connect(server.port, seats, peers[peer].expectations(gathering));
+      await generator.connect(server.port, seats, peers[peer].expectations(gathering), form);
     },
     run: ({ server, load: generator }, warmUpMs) => generator.run({ load, warmUpMs, measureMs, drainMs, serverPid: server.pid }),
   });
@@ -173,6 +173,8 @@ function sum(a: Measurement, b: Measurement): Measurement {
     messages: a.messages + b.messages,
     deliveries: a.deliveries + b.deliveries,
     deliveryBytes: a.deliveryBytes + b.deliveryBytes,
+    wireBytes: a.wireBytes + b.wireBytes,
+    residentBytes: b.residentBytes,
     receipts: a.receipts + b.receipts,
     latencies: [...a.latencies, ...b.latencies],
   };

@@ -19,8 +19,8 @@ export type PeerName = 'bare' | 'majlis';
 
 /** One of the servers that are compared. */
 export interface Peer {
-  /** `directory` keeps its data and its log. */
-  start(directory: string): Promise<RunningServer>;
+  /** @param directory keeps its data and its log @param compresses whether it compresses for those who ask for it */
+  start(directory: string, compresses?: boolean): Promise<RunningServer>;
   /** Makes the users and chats of a gathering and says who connects where. */
   prepare(server: RunningServer, gathering: Gathering): Promise<Seat[]>;
   /** Makes users who connect and do no more. */
@@ -42,7 +42,8 @@ const requestsAtOnce = 16;
 const bareAuth = (user: string): string => JSON.stringify({ user_id: user });
 
 const bare: Peer = {
-  start: (directory) => startServer(inBuild('bare-server.js'), {}, join(directory, 'server.log')),
+  start: (directory, compresses = false) =>
+    startServer(inBuild('bare-server.js'), { COMPRESS: String(compresses) }, join(directory, 'server.log')),
   prepare: async (_server, gathering) =>
     Array.from({ length: gathering.chats }, (_, chat) => seatsOfChat(gathering, chat, chatIdOfBare(chat), bareAuth)).flat(),
   prepareIdle: async (_server, count) => Array.from({ length: count }, (_, index) => idleSeat(bareAuth(userId(index)))),
@@ -55,6 +56,7 @@ const bare: Peer = {
 };
 
 const majlis: Peer = {
+  // It always does.
   start: (directory) =>
     startServer(
       inBuild('../../apps/server/dist/main.js'),

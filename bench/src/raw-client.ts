@@ -1,4 +1,5 @@
 import { inbox, RawWebSocket } from './raw-websocket.ts';
+import type { TextObserver } from './raw-websocket.ts';
 
 /** Called for each packet; `start` and `end` are the packet's place in `inbox`, the Engine.IO and Socket.IO types included. */
 export interface PacketObserver {
@@ -28,20 +29,21 @@ export class RawClient {
   #refused: (reason: Error) => void = () => {};
 
   /** `auth` is what the CONNECT packet carries, as JSON text in ASCII. */
-  constructor(port: number, auth: string, observer: PacketObserver) {
+  constructor(port: number, auth: string, observer: PacketObserver, compressed = false) {
     this.#observer = observer;
     this.#auth = auth;
     this.connected = new Promise((resolve, reject) => {
       this.#accepted = resolve;
       this.#refused = reject;
     });
-    this.#socket = new RawWebSocket(port, '/socket.io/?EIO=4&transport=websocket', {
+    const packets: TextObserver = {
       text: (start, end) => this.#packet(start, end),
       failed: (reason) => {
         this.#refused(reason);
         this.#observer.failed(reason);
       },
-    });
+    };
+    this.#socket = new RawWebSocket(port, '/socket.io/?EIO=4&transport=websocket', packets, compressed);
   }
 
   /** Queues a packet in ASCII. Those queued while a chunk is read leave in one write at its end, others at `flush`. */

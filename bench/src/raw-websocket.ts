@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { constants, inflateRawSync } from 'node:zlib';
 
 /**
  * Every connection reads into this one buffer: Node calls back synchronously after each read, so nothing of one connection
@@ -8,7 +9,10 @@ import type { Socket } from 'node:net';
  * chunk ended with, so that a frame is always in one piece.
  */
 const headroom = 256 * 1024;
-const storage = Buffer.allocUnsafeSlow(headroom + 256 * 1024);
+const readable = 256 * 1024;
+/** Behind them the text of a compressed frame. */
+const inflatedAt = headroom + readable;
+const storage = Buffer.allocUnsafeSlow(inflatedAt + 256 * 1024);
 const nothing = Buffer.alloc(0);
 
 /** What was received, for observers to read positions of while they are being called, and no longer. */
@@ -17,6 +21,8 @@ export const inbox = {
   /** Unlike an index into the buffer, its reads are checked and typed as plain numbers, at the same speed. */
   view: new DataView(storage.buffer, storage.byteOffset, storage.byteLength),
   text: (start: number, end: number): string => storage.toString('latin1', start, end),
+  /** Of the frame that is being read, its head included, as it was on the wire. */
+  frameBytes: 0,
 };
 
 /** Called for each text; `start` and `end` are its place in `inbox`. */
@@ -28,10 +34,30 @@ export interface TextObserver {
 
 /** First bytes of a frame: the final (and only) one of a text, a close, a ping and the answer to it. */
 const finalText = 0x81;
+const compressedText = 0xc1;
 const close = 0x88;
 const ping = 0x89;
 const pong = 0x8a;
 const maskFlag = 0x80;
+/** What ends a compressed message and is not sent: RFC 7692, section 7.2.1. */
+const deflateTail = Buffer.from([0, 0, 0xff, 0xff]);
+/** As browsers offer it. */
+const compressionOffer = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n';
+/** The latest compressed text, which is at `inflatedAt`: a message that all get compressed alike is inflated once. */
+const latest = { compressed: nothing, length: 0 };
+
+/** Inflates what lies between two positions of `inbox` to `inflatedAt`. @returns where it ends */
+function inflate(start: number, end: number): number {
+  const compressed = storage.subarray(start, end);
+  if (!compressed.equals(latest.compressed)) {
+    const text = inflateRawSync(Buffer.concat([compressed, deflateTail]), { finishFlush: constants.Z_SYNC_FLUSH });
+    storage.set(text, inflatedAt);
+    latest.compressed = Buffer.from(compressed);
+    latest.length = text.length;
+  }
+  return inflatedAt + latest.length;
+}
+
 /** Any key but zero: ws does not unmask under a zero key, and real clients never use one. */
 const mask = randomBytes(4).map((byte) => byte || 1);
 
@@ -81,10 +107,12 @@ export class RawWebSocket {
   #accepted: () => void = () => {};
   #refused: (reason: Error) => void = () => {};
   #closing = false;
+  readonly #compressed: boolean;
 
-  /** @param path with its query */
-  constructor(port: number, path: string, observer: TextObserver) {
+  /** @param path with its query @param compressed whether the server is to compress: a context of its own per connection is refused */
+  constructor(port: number, path: string, observer: TextObserver, compressed = false) {
     this.#observer = observer;
+    this.#compressed = compressed;
     this.opened = new Promise((resolve, reject) => {
       this.#accepted = resolve;
       this.#refused = reject;
@@ -95,12 +123,12 @@ export class RawWebSocket {
       host: '127.0.0.1',
       port,
       noDelay: true,
-      onread: { buffer: storage.subarray(headroom), callback: (length) => this.#received(length) },
+      onread: { buffer: storage.subarray(headroom, inflatedAt), callback: (length) => this.#received(length) },
     });
     this.#socket.on('connect', () => {
       this.#socket.write(
         `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-          `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
+          `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${compressed ? compressionOffer : ''}\r\n`,
       );
     });
     this.#socket.on('error', (error) => this.fail(error.message));
@@ -151,6 +179,10 @@ export class RawWebSocket {
       this.fail(`the upgrade was answered ${answer.slice(0, 200)}`);
       return end;
     }
+    if (this.#compressed && !/^sec-websocket-extensions: .*server_no_context_takeover/im.test(answer.slice(0, length))) {
+      this.fail(`compression was answered ${answer.slice(0, length)}`);
+      return end;
+    }
     this.#read = (from, to) => this.#readFrames(from, to);
     this.#accepted();
     return this.#readFrames(start + length, end);
@@ -172,15 +204,17 @@ export class RawWebSocket {
         length = Number(view.getBigUint64(at + 2));
       }
       if (payload + length > end) break;
+      inbox.frameBytes = payload + length - at;
       this.#frame(view.getUint8(at), payload, payload + length);
       at = payload + length;
     }
     return at;
   }
 
-  /** No extension is offered, server frames are unmasked and no server of ours fragments, so a text's frame begins in one way only. */
+  /** Server frames are unmasked and no server of ours fragments, so a text's frame begins in one way, or two where it may be compressed. */
   #frame(head: number, start: number, end: number): void {
     if (head === finalText) return this.#observer.text(start, end);
+    if (head === compressedText && this.#compressed) return this.#observer.text(inflatedAt, inflate(start, end));
     if (head === ping) return void this.#socket.write(encodeFrames([inbox.text(start, end)], pong));
     if (head === close) return this.fail('the server closed the connection');
     return this.fail(`a frame that begins 0x${head.toString(16)}: ${inbox.text(start, Math.min(end, start + 200))}`);

@@ -1,5 +1,5 @@
 import type { Gathering } from './peers.ts';
-import type { Load, Measurement } from './traffic.ts';
+import type { Load, Measurement, MessageForm } from './traffic.ts';
 
 /** What is asked of a figure: the ratio, ours to the bare server's, or a bound that ours must keep by itself. */
 export type Target = { ratioAtMost: number } | { ratioAtLeast: number } | { below: number };
@@ -30,6 +30,8 @@ export interface TrafficScenario extends Described {
   kind: 'traffic';
   gathering: Gathering;
   load: Load;
+  /** Absent: short messages, not compressed. */
+  form?: MessageForm;
   comparisons: Comparison<Measurement>[];
 }
 
@@ -88,6 +90,25 @@ const pacedRoom = (members: number): TrafficScenario => ({
   ],
 });
 
+/** About 4 KiB each, to a thousand sockets. */
+const largeMessages = (name: string, compressed: boolean, comparisons: Comparison<Measurement>[]): TrafficScenario => ({
+  kind: 'traffic',
+  name,
+  title: `4 KiB to 1,000 sockets, ${compressed ? 'compressed' : 'not compressed'}`,
+  gathering: room(1000),
+  load: { kind: 'paced', messagesPerSecond: 3 },
+  form: { characters: 3700, compressed },
+  comparisons: [
+    ...comparisons,
+    {
+      label: 'bytes per delivery on the wire',
+      figure: ({ wireBytes, deliveries }) => wireBytes / deliveries,
+      digits: 0,
+      target: { ratioAtMost: 1.05 },
+    },
+  ],
+});
+
 /** Everything that is compared. A new comparison is a new row. */
 export const scenarios: Scenario[] = [
   {
@@ -102,6 +123,11 @@ export const scenarios: Scenario[] = [
   saturatedRoom(1000),
   pacedRoom(100),
   pacedRoom(1000),
+  largeMessages('large', false, [{ label: 'CPU µs per delivery', figure: cpuPerDelivery, digits: 2, target: { ratioAtMost: 1.2 } }]),
+  largeMessages('large-compressed', true, [
+    { label: 'CPU µs per delivery', figure: cpuPerDelivery, digits: 2, target: { ratioAtMost: 1 / 3 } },
+    { label: 'resident MiB', figure: ({ residentBytes }) => residentBytes / 2 ** 20, digits: 0, target: { ratioAtMost: 1 } },
+  ]),
   {
     kind: 'feed',
     name: 'orders',

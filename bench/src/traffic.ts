@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processCpuMicroseconds } from './process-usage.ts';
+import { processCpuMicroseconds, processResidentBytes } from './process-usage.ts';
 import { RawClient } from './raw-client.ts';
 import type { PacketObserver } from './raw-client.ts';
 import { inbox } from './raw-websocket.ts';
@@ -19,6 +19,14 @@ export interface Expectations {
   ownCopy: boolean;
   /** Delivered receipts that the sender gets for each message. */
   receiptsPerMessage: number;
+}
+
+/** What messages are. */
+export interface MessageForm {
+  /** Of the content; from 40 on. */
+  characters: number;
+  /** Whether the connections ask for per-message compression. */
+  compressed: boolean;
 }
 
 /** How messages are sent: by all senders as fast as acknowledgements allow, or evenly at a fixed rate, in turn. */
@@ -41,8 +49,13 @@ export interface Measurement {
   /** Acknowledged messages. */
   messages: number;
   deliveries: number;
+  /** Of the packets as they are read. */
   deliveryBytes: number;
+  /** The same as frames on the wire, compressed where they are. */
+  wireBytes: number;
   receipts: number;
+  /** The server's resident memory at the end. */
+  residentBytes: number;
   /** Milliseconds from a message's sending to its delivery, of a sample of the deliveries. */
   latencies: number[];
 }
@@ -55,6 +68,7 @@ interface Tally {
   messages: number;
   deliveries: number;
   deliveryBytes: number;
+  wireBytes: number;
   receipts: number;
 }
 
@@ -67,8 +81,9 @@ class ChatLedger {
 
 /** Connections of one load generator to one server, the messages between them, and the proof that none is missing. */
 export class Traffic {
-  readonly tally: Tally = { messages: 0, deliveries: 0, deliveryBytes: 0, receipts: 0 };
+  readonly tally: Tally = { messages: 0, deliveries: 0, deliveryBytes: 0, wireBytes: 0, receipts: 0 };
   readonly expectations: Expectations;
+  readonly form: MessageForm;
   readonly #members: Member[] = [];
   readonly #chats = new Map<string, ChatLedger>();
   /** Whether an acknowledgement lets its sender send again. */
@@ -78,8 +93,9 @@ export class Traffic {
   #sampleEvery = 1;
   #failure: Error | undefined;
 
-  constructor(expectations: Expectations) {
+  constructor(expectations: Expectations, form: MessageForm = { characters: contentLength, compressed: false }) {
     this.expectations = expectations;
+    this.form = form;
   }
 
   /** Connects these seats and joins their chats; rejects with the first refusal. */
@@ -117,7 +133,9 @@ export class Traffic {
       messages: after.messages - before.messages,
       deliveries: after.deliveries - before.deliveries,
       deliveryBytes: after.deliveryBytes - before.deliveryBytes,
+      wireBytes: after.wireBytes - before.wireBytes,
       receipts: after.receipts - before.receipts,
+      residentBytes: processResidentBytes(phase.serverPid),
       latencies,
     };
   }
@@ -236,6 +254,29 @@ const seqKeyTail = word('eq":');
 const statusAt = '[{"status":"'.length;
 const sent = word('sent');
 const contentLength = 40;
+const syllables = 'ba be di do fa gu ka le li ma mo na ne ni pa pe ri ro sa si ta te to tu va vi za'.split(' ');
+
+/** Text that compresses about as what people write does, and is the same in every run. */
+const prose = ((): string => {
+  let text = '';
+  let state = 1;
+  while (text.length < 1 << 17) {
+    // The constants of Numerical Recipes; the high bits are the good ones.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    text += syllables[(state >>> 16) % syllables.length]!;
+    if ((state >>> 8) % 3 === 0) text += ' ';
+  }
+  return text;
+})();
+let proseAt = 0;
+
+/** The time of sending, and behind it nothing, or text that is another in each message. */
+function contentOf(characters: number): string {
+  const sentAt = performance.now().toFixed(3).padEnd(contentLength, '.');
+  if (characters === contentLength) return sentAt;
+  proseAt = (proseAt + 977) % (prose.length - characters);
+  return sentAt + prose.slice(proseAt, proseAt + characters - contentLength);
+}
 
 /** One connection: takes part in a chat and checks what it receives. */
 class Member implements PacketObserver {
@@ -255,7 +296,7 @@ class Member implements PacketObserver {
     this.#traffic = traffic;
     this.seat = seat;
     this.#chat = chat;
-    this.client = new RawClient(port, seat.auth, this);
+    this.client = new RawClient(port, seat.auth, this, traffic.form.compressed);
   }
 
   async join(): Promise<void> {
@@ -270,7 +311,7 @@ class Member implements PacketObserver {
   sendMessage(): void {
     const id = this.#nextId++;
     this.outstanding.add(id);
-    const content = performance.now().toFixed(3).padEnd(contentLength, '.');
+    const content = contentOf(this.#traffic.form.characters);
     this.client.send(
       `42${id}["chat:message:send",{"chat_id":"${this.seat.chatId}","type":"text","content":"${content}","client_message_id":"${randomUUID()}"}]`,
     );
@@ -326,6 +367,7 @@ class Member implements PacketObserver {
     this.lastSeq = seq;
     tally.deliveries++;
     tally.deliveryBytes += end - start;
+    tally.wireBytes += inbox.frameBytes;
     if (this.#traffic.takesSample()) this.#sample(start, end, seq);
   }
 
@@ -336,7 +378,7 @@ class Member implements PacketObserver {
 
   #sample(start: number, end: number, seq: number): void {
     const [, message] = JSON.parse(inbox.text(start + '42'.length, end)) as [string, { chat_id: string; seq: number; content: string }];
-    if (message.chat_id !== this.seat.chatId || message.seq !== seq || message.content.length !== contentLength) {
+    if (message.chat_id !== this.seat.chatId || message.seq !== seq || message.content.length !== this.#traffic.form.characters) {
       return this.#fail(`a message that is not what was sent: ${JSON.stringify(message)}`);
     }
     this.#traffic.latencies.push(performance.now() - Number.parseFloat(message.content));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type ServerOptions } from 'ws';
 import { RawClient } from '../src/raw-client.ts';
 import { inbox } from '../src/raw-websocket.ts';
 
@@ -54,8 +54,8 @@ async function cuttingProxy(port: number, pieceBytes: () => number): Promise<num
 }
 
 /** A peer that speaks Engine.IO's and Socket.IO's handshake, and records what it is sent. */
-async function peer(): Promise<{ port: number; sockets: WebSocketServer; received: string[] }> {
-  const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+async function peer(options: ServerOptions = {}): Promise<{ port: number; sockets: WebSocketServer; received: string[] }> {
+  const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
   await once(sockets, 'listening');
   closers.push(() => sockets.close());
   const received: string[] = [];
@@ -69,13 +69,18 @@ async function peer(): Promise<{ port: number; sockets: WebSocketServer; receive
   return { port: (sockets.address() as AddressInfo).port, sockets, received };
 }
 
-function record(port: number): { client: RawClient; events: string[]; acknowledgements: string[]; failures: string[] } {
+function record(port: number, compressed = false): { client: RawClient; events: string[]; acknowledgements: string[]; failures: string[] } {
   const recorded = { events: [] as string[], acknowledgements: [] as string[], failures: [] as string[] };
-  const client = new RawClient(port, '{"user_id":"a"}', {
-    event: (start, end) => recorded.events.push(inbox.text(start, end)),
-    acknowledgement: (start, end) => recorded.acknowledgements.push(inbox.text(start, end)),
-    failed: (reason) => recorded.failures.push(reason.message),
-  });
+  const client = new RawClient(
+    port,
+    '{"user_id":"a"}',
+    {
+      event: (start, end) => recorded.events.push(inbox.text(start, end)),
+      acknowledgement: (start, end) => recorded.acknowledgements.push(inbox.text(start, end)),
+      failed: (reason) => recorded.failures.push(reason.message),
+    },
+    compressed,
+  );
   closers.push(() => client.close());
   return { client, ...recorded };
 }
@@ -119,4 +124,48 @@ test.each([
   await client.connected;
   for (const socket of sockets.clients) socket.send(packet);
   await expect.poll(() => failures.length).toBe(1);
+});
+
+const withoutContext = { threshold: 1024, serverNoContextTakeover: true, clientNoContextTakeover: true };
+
+test('compressed packets are read as they were before, the same one again among others, and count as what was on the wire', async () => {
+  const { port, sockets } = await peer({ perMessageDeflate: withoutContext });
+  const frameBytes: number[] = [];
+  const events: string[] = [];
+  const client = new RawClient(
+    port,
+    '{"user_id":"a"}',
+    {
+      event(start, end) {
+        events.push(inbox.text(start, end));
+        frameBytes.push(inbox.frameBytes);
+      },
+      acknowledgement() {},
+      failed(reason) {
+        throw reason;
+      },
+    },
+    true,
+  );
+  closers.push(() => client.close());
+  await client.connected;
+  const chance = random(7);
+  const large = Array.from({ length: 20 }, (_, index) => `42${index}`.padEnd(1100 + Math.floor(chance() * 60_000), 'abcdefg'));
+  const sent = large.flatMap((packet) => [packet, '42["short"]', packet, packet]);
+  for (const socket of sockets.clients) for (const packet of sent) socket.send(packet);
+  await expect.poll(() => events.length, { timeout: 15_000 }).toBe(sent.length);
+  expect(events).toEqual(sent);
+  for (const [index, packet] of sent.entries()) {
+    if (packet.length < 1024) expect(frameBytes[index]).toBe(packet.length + 2);
+    else expect(frameBytes[index]).toBeLessThan(packet.length / 3);
+  }
+});
+
+test('a server that does not compress, or with a context per connection, is a failure', async () => {
+  for (const perMessageDeflate of [false, { threshold: 1024 }]) {
+    const { port } = await peer({ perMessageDeflate });
+    const { client, failures } = record(port, true);
+    await expect(client.connected).rejects.toThrow(/compression was answered/);
+    expect(failures).toHaveLength(1);
+  }
 });

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { clientEvent, serverEvent } from './declare.ts';
 import { Count, Time, UserId } from './values.ts';
-import { Announcement, ErrorBody } from './v2/events.ts';
+import { Announcement, ErrorBody, batch } from './v2/events.ts';
 
 export const Ok = z.object({ status: z.literal('ok') });
 
@@ -48,5 +48,6 @@ export const camelServerEvents = {
   }),
   announcement: serverEvent({ name: 'announcement', summary: 'What an administrator tells everybody.', payload: Announcement }),
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
+  batch,
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
 } as const;

@@ -1,9 +1,11 @@
 /** Events for clients that connect with `auth.batch: true`: contract §9. */
+import { v2 } from '@majlis/contract';
+
 const FLUSH_AFTER_MS = 100;
 const FLUSH_AT_EVENTS = 64;
 
 /** The name of the event that carries the others. */
-export const BATCH = 'batch';
+export const BATCH = v2.serverEvents.batch.name;
 
 /** An event as an item of a batch, its argument given as JSON. */
 export function batchItem(event: string, json: string): string {

@@ -26,6 +26,15 @@ export type ErrorBody = z.output<typeof ErrorBody>;
 
 export const Announcement = z.object({ message: z.string(), timestamp: Time }).meta({ id: 'Announcement' });
 
+/** Of every namespace. */
+export const batch = serverEvent({
+  name: 'batch',
+  summary:
+    'Other events together, in their order: to clients that connect with `auth.batch: true`, who get all of them so. Flushed 100 ms after the ' +
+    'first, or at 64. Acknowledgements do not wait for it.',
+  payload: z.array(z.object({ event: z.string(), data: z.unknown() })),
+});
+
 const Version = z.int().min(0);
 
 export const StreamPage = z
@@ -225,6 +234,7 @@ export const serverEvents = {
   announcement: serverEvent({ name: 'announcement', summary: 'What an administrator tells everybody.', payload: Announcement }),
   ...presenceServerEvents,
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
+  batch,
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
 } as const;
 

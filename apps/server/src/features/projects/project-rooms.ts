@@ -1,4 +1,8 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { REDIS_LINK } from '../../cluster/cluster.module.ts';
+import { NodeBus } from '../../cluster/node-bus.ts';
+import type { RedisLink } from '../../cluster/redis-link.ts';
+import { SharedSets } from '../../cluster/shared-sets.ts';
 import { Follower } from '../../log/follower.ts';
 import { streamKind } from '../../log/log-entry.ts';
 import type { Session } from '../../realtime/session.ts';
@@ -7,13 +11,12 @@ import { UserDirectory } from '../users/user-directory.ts';
 import { PROJECT_PREFIX, projectIdOf, type ProjectChange } from './project-record.ts';
 import { ProjectsService } from './projects.service.ts';
 
-/** A socket came into a room, or sockets of a user went out of it. */
+/** What changed in a room. */
 export interface RoomChange {
   projectId: string;
   userId: string;
-  /** True where the user was not in the room before, or is in it no longer. */
-  joined: boolean;
-  left: boolean;
+  /** The user was not in the room before, or is in it no longer, on whatever node; undefined where that did not change. */
+  user: 'joined' | 'left' | undefined;
   /** Sockets that were put out: their user may be there no longer. */
   putOut: readonly Session[];
 }
@@ -29,11 +32,11 @@ interface Asking {
 }
 
 /**
- * Which sockets of this node are in the rooms of projects. A user comes with the first socket and goes with the last. Who loses the
+ * Which sockets of this node are in the rooms of projects, and which users on whatever node. A user comes with the first socket and goes with the last. Who loses the
  * right to be there is put out when the log says so, before the entry that says it is given to the room.
  */
 @Injectable()
-export class ProjectRooms implements OnModuleInit {
+export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
   readonly #rooms = new Map<string, Room>();
   readonly #ofSession = new Map<Session, Set<string>>();
   readonly #asking = new Map<string, Asking>();
@@ -41,8 +44,18 @@ export class ProjectRooms implements OnModuleInit {
   readonly #projects: ProjectsService;
   readonly #users: UserDirectory;
   readonly #sessions: SessionRegistry;
+  /** Who is in which room, on all nodes. */
+  readonly #present: SharedSets;
 
-  constructor(projects: ProjectsService, users: UserDirectory, sessions: SessionRegistry, follower: Follower) {
+  constructor(
+    projects: ProjectsService,
+    users: UserDirectory,
+    sessions: SessionRegistry,
+    follower: Follower,
+    bus: NodeBus,
+    @Inject(REDIS_LINK) link: RedisLink | undefined,
+  ) {
+    this.#present = new SharedSets('projects.rooms', bus, link);
     this.#projects = projects;
     this.#users = users;
     this.#sessions = sessions;
@@ -58,6 +71,11 @@ export class ProjectRooms implements OnModuleInit {
       for (const projectId of this.#ofSession.get(session) ?? []) this.#takeOut(projectId, session.userId, [session], false);
     });
     this.#users.onChange((userId) => void this.#check(userId));
+    this.#present.onChange((projectId, userId, isIn) => this.#tell({ projectId, userId, user: isIn ? 'joined' : 'left', putOut: [] }));
+  }
+
+  onModuleDestroy(): void {
+    this.#present.stop();
   }
 
   /** Calls `listener` after each change of a room. */
@@ -65,7 +83,12 @@ export class ProjectRooms implements OnModuleInit {
     this.#listeners.push(listener);
   }
 
-  /** The users in a room, with their sockets. */
+  /** Who is in a room, on whatever node. */
+  usersIn(projectId: string): string[] {
+    return this.#present.of(projectId);
+  }
+
+  /** The users in a room, with their sockets here. */
   of(projectId: string): ReadonlyMap<string, ReadonlySet<Session>> {
     return this.#rooms.get(projectId) ?? EMPTY;
   }
@@ -82,10 +105,10 @@ export class ProjectRooms implements OnModuleInit {
     if (this.has(session, projectId) || !this.#sessions.of(session.userId).has(session)) return;
     const room: Room = this.#rooms.get(projectId) ?? new Map();
     this.#rooms.set(projectId, room);
-    const joined = !room.has(session.userId);
     addTo(room, session.userId, session);
     addTo(this.#ofSession, session, projectId);
-    this.#tell({ projectId, userId: session.userId, joined, left: false, putOut: [] });
+    const joined = this.#present.add(projectId, session.userId);
+    this.#tell({ projectId, userId: session.userId, user: joined ? 'joined' : undefined, putOut: [] });
   }
 
   /** Takes a socket out of a room. @throws Failure NOT_FOUND, FORBIDDEN where the project is none of the user's business */
@@ -145,7 +168,8 @@ export class ProjectRooms implements OnModuleInit {
       removeFrom(this.#ofSession, session, projectId);
     }
     if (room.size === 0) this.#rooms.delete(projectId);
-    this.#tell({ projectId, userId, joined: false, left: !room.has(userId), putOut: mayNot ? sessions : [] });
+    const left = !room.has(userId) && this.#present.delete(projectId, userId);
+    this.#tell({ projectId, userId, user: left ? 'left' : undefined, putOut: mayNot ? sessions : [] });
   }
 
   #tell(change: RoomChange): void {

@@ -61,15 +61,15 @@ export class ProjectsEmitter implements OnModuleInit, StreamKind {
     this.#toRoom(change.data.projectId, toActivity(change), (session) => session.id === sender);
   }
 
-  #roomChanged({ projectId, userId, joined, left, putOut }: RoomChange): void {
+  #roomChanged({ projectId, userId, user, putOut }: RoomChange): void {
     this.publisher.forgetAudience(projectStream(projectId));
-    if (!joined && !left) return;
-    const event = { event: (joined ? userJoined : userLeft).name, data: { userId, projectId } };
-    this.#toRoom(projectId, event, (session) => session.userId === userId);
+    const data = { userId, projectId };
+    if (user)
+      this.#toRoom(projectId, { event: (user === 'joined' ? userJoined : userLeft).name, data }, (session) => session.userId === userId);
     if (putOut.length > 0)
       this.publisher.toUser(
         userId,
-        () => event,
+        () => ({ event: userLeft.name, data }),
         (session) => putOut.includes(session),
       );
   }

@@ -21,7 +21,7 @@ export class ProjectsGateway {
   async join(session: Session, { projectId }: PayloadOf<typeof events.join>) {
     await this.rooms.join(session, projectId);
     session.send(projectServerEvents.joined.name, { projectId });
-    return { data: { projectId, userIds: [...this.rooms.of(projectId).keys()] } };
+    return { data: { projectId, userIds: this.rooms.usersIn(projectId) } };
   }
 
   @On(events.leave)

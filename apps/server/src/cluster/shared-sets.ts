@@ -21,7 +21,6 @@ const ENTRIES_A_MESSAGE = 5_000;
 export class SharedSets {
   readonly #kind: BusKind<Message>;
   readonly #bus: NodeBus;
-  readonly #link: RedisLink | undefined;
   readonly #own: Sets = new Map();
   /** The parts of the other nodes. */
   readonly #parts = new Map<string, Sets>();
@@ -39,7 +38,6 @@ export class SharedSets {
   constructor(name: string, bus: NodeBus, link: RedisLink | undefined) {
     this.#kind = busKind<Message>(name);
     this.#bus = bus;
-    this.#link = link;
     if (!link) return;
     bus.on(this.#kind, (message, from) => this.#heard(message, from));
     link.onUp(() => {

@@ -14,6 +14,7 @@ import { OrdersModule } from './features/orders/orders.module.ts';
 import { ProjectsModule } from './features/projects/projects.module.ts';
 import { PresenceModule } from './features/presence/presence.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
+import { SocialModule } from './features/social/social.module.ts';
 import { SupportModule } from './features/support/support.module.ts';
 import { SyncModule } from './features/sync/sync.module.ts';
 import { UploadsModule } from './features/uploads/uploads.module.ts';
@@ -66,6 +67,7 @@ export class AppModule {
         SearchModule,
         OrdersModule,
         UploadsModule,
+        SocialModule,
         ConnectionModule,
         DemoModule,
       ],

@@ -23,6 +23,8 @@ export const LIMITS = {
   attachments: 20,
   projectMembers: 500,
   notificationTypesChosen: 100,
+  openPosts: 100,
+  ticketAttachments: 20,
   phoneCharacters: 32,
   /** Far below what a double counts exactly, so that all ids and all hundredths of an amount are told apart. */
   orderId: 999_999_999_999_999,

@@ -20,7 +20,7 @@ export const NAMESPACES: Readonly<Record<string, NamespaceRules>> = {
   '/': {
     locale: 'en',
     dialect: 'v2',
-    carries: new Set(['chat', 'user', 'orders']),
+    carries: new Set(['chat', 'user', 'orders', 'social', 'open-post']),
     turnsTo: { depth: new Set(['chat', 'user', 'project']) },
     refusal: 'error-event',
   },

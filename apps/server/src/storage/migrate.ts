@@ -5,6 +5,7 @@ import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
 import * as projects from './migrations/2026-11-21-projects.ts';
 import * as preferences from './migrations/2026-11-21-preferences.ts';
+import * as social from './migrations/2026-11-21-social.ts';
 import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
 import * as userAdministration from './migrations/2026-11-21-user-administration.ts';
@@ -16,6 +17,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-message-search': messageSearch,
   '2026-11-21-orders': orders,
   '2026-11-21-projects': projects,
+  '2026-11-21-social': social,
   '2026-11-21-support': support,
   '2026-11-21-uploads': uploads,
   '2026-11-21-preferences': preferences,

@@ -290,6 +290,63 @@ export interface ProjectChangesTable {
   created_at: number;
 }
 
+export interface PostsTable {
+  id: string;
+  author_id: string;
+  content: string;
+  media_url: string | null;
+  /** The post that this one passes on. */
+  repost_of: string | null;
+  likes_count: number;
+  comments_count: number;
+  reposts_count: number;
+  created_at: number;
+}
+
+export interface PostLikesTable {
+  post_id: string;
+  user_id: string;
+  /** 0 where it was taken back: the row stays, so that liking again does not tell the author again. */
+  liked: Bit;
+  created_at: number;
+}
+
+export interface PostCommentsTable {
+  id: string;
+  post_id: string;
+  author_id: string;
+  content: string;
+  created_at: number;
+}
+
+/** `user_id` follows `author_id`. */
+export interface FollowsTable {
+  author_id: string;
+  user_id: string;
+  created_at: number;
+}
+
+export interface FriendshipsTable {
+  id: string;
+  /** Both ids, sorted, as JSON. Unique, so two people have one request between them, whoever asked. */
+  pair: string;
+  from_user_id: string;
+  to_user_id: string;
+  created_at: number;
+  /** Null while it is a request. */
+  accepted_at: number | null;
+}
+
+export interface ReviewsTable {
+  id: string;
+  /** Who is reviewed. */
+  user_id: string;
+  author_id: string;
+  rating: number;
+  content: string;
+  created_at: number;
+}
+
 export interface OrdersTable {
   id: number;
   number: string;
@@ -375,6 +432,12 @@ export interface Schema {
   message_search: MessageSearchTable;
   message_search_positions: MessageSearchPositionsTable;
   notifications: NotificationsTable;
+  posts: PostsTable;
+  post_likes: PostLikesTable;
+  post_comments: PostCommentsTable;
+  follows: FollowsTable;
+  friendships: FriendshipsTable;
+  reviews: ReviewsTable;
   tickets: TicketsTable;
   ticket_messages: TicketMessagesTable;
   canned_replies: CannedRepliesTable;

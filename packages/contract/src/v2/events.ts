@@ -8,6 +8,7 @@ import { EditedText, MessageSend } from './message-types.ts';
 import { Notification } from './notifications.ts';
 import { Chat, Message } from './objects.ts';
 import { presenceClientEvents, presenceServerEvents } from './presence.ts';
+import { socialClientEvents, socialServerEvents } from './social.ts';
 
 const Ok = z.object({ status: z.literal('ok') });
 const InChat = z.object({ chat_id: Reference });
@@ -145,6 +146,7 @@ export const clientEvents = {
     payload: z.object({ token: z.string() }),
     ack: Ok.extend({ expires_at: Time }),
   }),
+  ...socialClientEvents,
   ping: clientEvent({
     name: 'ping',
     summary: 'Answered with the event pong.',
@@ -233,6 +235,7 @@ export const serverEvents = {
   }),
   announcement: serverEvent({ name: 'announcement', summary: 'What an administrator tells everybody.', payload: Announcement }),
   ...presenceServerEvents,
+  ...socialServerEvents,
   pong: serverEvent({ name: 'pong', summary: 'The answer to ping.', payload: z.object({ timestamp: Time }) }),
   batch,
   error: serverEvent({ name: 'error', summary: 'An inbound event failed, or the token is no longer good.', payload: ErrorBody }),
@@ -241,7 +244,7 @@ export const serverEvents = {
 /** The namespace `/` as the v2 document's clients use it. */
 export const namespace: Namespace = {
   name: '/',
-  description: 'Service Platform v2: chats and notifications, snake_case.',
+  description: 'Service Platform v2: chats, notifications and posts, snake_case.',
   receives: clientEvents,
   sends: serverEvents,
 };

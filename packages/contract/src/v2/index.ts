@@ -8,3 +8,4 @@ export * from './preferences.ts';
 export * from './presence.ts';
 export * from './routes.ts';
 export * from './uploads.ts';
+export * from './social.ts';

@@ -1,0 +1,45 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { NotificationsModule } from '../notifications/notifications.module.ts';
+import { UsersService } from '../users/users.service.ts';
+import { ContactsService } from './contacts.service.ts';
+import { FollowDirectory } from './follow-directory.ts';
+import { FollowsService } from './follows.service.ts';
+import { FriendsService } from './friends.service.ts';
+import { MentionsService } from './mentions.service.ts';
+import { OpenPosts } from './open-posts.ts';
+import { PeopleController } from './people.controller.ts';
+import { PostsController } from './posts.controller.ts';
+import { PostsService } from './posts.service.ts';
+import { ReviewsService } from './reviews.service.ts';
+import { SocialEmitter } from './social.emitter.ts';
+import { SocialErasure } from './social-erasure.service.ts';
+import { V2SocialGateway } from './v2-social.gateway.ts';
+
+@Module({
+  imports: [NotificationsModule],
+  providers: [
+    FollowDirectory,
+    OpenPosts,
+    MentionsService,
+    PostsService,
+    FollowsService,
+    FriendsService,
+    ReviewsService,
+    ContactsService,
+    SocialErasure,
+    SocialEmitter,
+    V2SocialGateway,
+  ],
+  controllers: [PostsController, PeopleController],
+  exports: [PostsService, FollowsService, FriendsService, ReviewsService, ContactsService, MentionsService],
+})
+export class SocialModule implements OnModuleInit {
+  constructor(
+    private readonly users: UsersService,
+    private readonly erasure: SocialErasure,
+  ) {}
+
+  onModuleInit(): void {
+    this.users.registerEraser((userId) => this.erasure.erase(userId));
+  }
+}

@@ -148,8 +148,11 @@ export async function history(server: Api, userId: string, chatId: string): Prom
   }
 }
 
+/** Who sent: all ids in the order of sending, and how each was acknowledged. */
+export type Sent = Pick<Writer, 'ids' | 'acks' | 'contradictions'>;
+
 /** Nothing that was acknowledged is lost, doubled or out of order, in the store and for everyone who listened. All writers are done. */
-export function expectNothingLost(messages: v2.Message[], writers: readonly Writer[], listeners: readonly Listener[]): void {
+export function expectNothingLost(messages: v2.Message[], writers: readonly Sent[], listeners: readonly Listener[]): void {
   const sent = writers.flatMap(({ ids }) => ids);
   const order = sent.map((_, i) => i + 1);
   expect(messages.map(({ seq }) => seq)).toEqual(order);

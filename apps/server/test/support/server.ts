@@ -89,7 +89,8 @@ export function signToken(
   return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
 }
 
-function apiOf(url: string): Api {
+/** A client of whatever listens at `url`, signing as the started servers expect it. */
+export function apiOf(url: string): Api {
   const token: Api['token'] = (userId, claims = {}) => {
     const now = Math.floor(Date.now() / 1000);
     return signToken({ sub: userId, iat: now, exp: now + 3600, ...claims });

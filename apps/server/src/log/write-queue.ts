@@ -59,6 +59,7 @@ const PATIENCE_MS = 4_500;
 // The longest that a message waits for others that still come.
 const GATHER_MS = 30;
 const BUSY_SIZE = 100;
+const BUSY_FOR_MS = 1_000;
 const MAX_BATCH = 4_000;
 
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
@@ -77,7 +78,7 @@ export class WriteQueue {
   #pending = emptyBatch();
   #inFlight: Waiting[] = [];
   #running = false;
-  #lastSize = 0;
+  #busyAt = -Infinity;
   #watch: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
@@ -110,9 +111,9 @@ export class WriteQueue {
     });
   }
 
-  /** True while commits come full: what can wait (indexing) takes less of them. */
+  /** True where a commit of the last second was full: what can wait (indexing) takes less of them. Not of the last one alone, which may be its own. */
   get busy(): boolean {
-    return this.#lastSize >= BUSY_SIZE;
+    return performance.now() - this.#busyAt < BUSY_FOR_MS;
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -141,7 +142,7 @@ export class WriteQueue {
   async #drain(): Promise<void> {
     while (this.#pending.size > 0) {
       const batch = this.#take();
-      this.#lastSize = batch.size;
+      if (batch.size >= BUSY_SIZE) this.#busyAt = performance.now();
       this.#inFlight = everyone(batch);
       this.#watchPatience();
       await this.#commit(batch);

@@ -5,7 +5,7 @@ import { Follower } from '../../log/follower.ts';
 import { readCounters } from '../../log/stream-log.repository.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { chatStream } from './chat-id.ts';
+import { CHAT_PREFIX, chatStream } from './chat-id.ts';
 import { findChat, readMemberships } from './chats.repository.ts';
 import type { SeqRanges } from './seq-ranges.ts';
 
@@ -18,6 +18,8 @@ export interface Membership {
 /** A chat as memory knows it. */
 export interface KnownChat {
   readonly id: string;
+  /** Kept with it: a name made anew for each message would be hashed anew for each look-up. */
+  readonly stream: string;
   readonly type: 'direct' | 'group';
   readonly createdBy: string;
   readonly members: Map<string, Membership>;
@@ -57,6 +59,7 @@ const KEPT_MEMBERSHIPS = 1_000_000;
 export class ChatDirectory {
   readonly #storage: Storage;
   readonly #chats = new Map<string, KnownChat>();
+  readonly #byStream = new Map<string, KnownChat>();
   readonly #loading = new Map<string, Loading>();
   /** What memory knows better than the database until it is stored: a chat that is loaded again must not forget it. */
   #unstored: Unstored = new Map();
@@ -69,14 +72,12 @@ export class ChatDirectory {
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
     this.#storage = storage;
     follower.onEntry((entry) => {
-      if (!entry.stream.startsWith('chat:')) return;
-      const id = entry.stream.slice(5);
       // A load that began before this entry may have read what was before it.
-      if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(id);
-      const chat = this.#chats.get(id);
+      if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(entry.stream.slice(CHAT_PREFIX.length));
+      const chat = this.#byStream.get(entry.stream);
       if (!chat || entry.version <= chat.version) return;
       // What this node did not hear of may have changed the members.
-      if (entry.version > chat.version + 1) return this.forget(id);
+      if (entry.version > chat.version + 1) return this.forget(chat.id);
       chat.version = entry.version;
       if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
     });
@@ -101,6 +102,7 @@ export class ChatDirectory {
     if (!chat) return;
     this.#memberships -= chat.members.size;
     this.#chats.delete(chatId);
+    this.#byStream.delete(chat.stream);
   }
 
   /** Notes how far a member has received, to be stored later. */
@@ -163,7 +165,8 @@ export class ChatDirectory {
         const ahead = row.delivered_ahead === null ? [] : (JSON.parse(row.delivered_ahead) as [number, number][]);
         members.set(row.user_id, { delivered: { watermark: row.delivered_seq, ahead }, readSeq: row.read_seq });
       }
-      return { id: chatId, type: chat.type, createdBy: chat.created_by, members, version: counters.version, lastSeq: counters.seq };
+      const { version, seq: lastSeq } = counters;
+      return { id: chatId, stream, type: chat.type, createdBy: chat.created_by, members, version, lastSeq };
     });
   }
 
@@ -177,6 +180,7 @@ export class ChatDirectory {
       }
     }
     this.#chats.set(chat.id, chat);
+    this.#byStream.set(chat.stream, chat);
     this.#memberships += chat.members.size;
     for (const id of this.#chats.keys()) {
       if (this.#memberships <= KEPT_MEMBERSHIPS) break;

@@ -1,5 +1,6 @@
 import { bulkInsert, bulkUpdate } from '../../storage/bulk.ts';
 import type { MessagesTable } from '../../storage/schema.ts';
+import type { MessageRecord } from './message-record.ts';
 import type { Database, WriteConnection } from '../../storage/storage.ts';
 
 /** A message with its sender as the users table has it now; an erased person has no name. */
@@ -35,29 +36,26 @@ const INSERT = bulkInsert(
   { onConflict: 'nothing' },
 );
 
-/** A message that has just been sent, as a row. */
-export type SentRow = Omit<MessagesTable, 'edited_at' | 'deleted_at'>;
-
-/** Inserts messages. @returns how many were: fewer where a `client_message_id` had been used */
-export function insertMessages(connection: WriteConnection, rows: readonly SentRow[]): Promise<number> {
+/** Inserts messages as they were sent. @returns how many were: fewer where a `client_message_id` had been used */
+export function insertMessages(connection: WriteConnection, messages: readonly MessageRecord[]): Promise<number> {
   return connection.insertMany(
     INSERT,
-    rows.map((m) => [
+    messages.map((m) => [
       m.id,
-      m.chat_id,
+      m.chatId,
       m.seq,
       m.version,
-      m.created_version,
-      m.content_version,
-      m.sender_id,
-      m.sender_name,
-      m.sender_avatar,
+      m.version,
+      m.version,
+      m.senderId,
+      m.senderName,
+      m.senderAvatar,
       m.type,
       m.content,
-      m.metadata,
-      m.client_message_id,
-      m.reply_to,
-      m.created_at,
+      JSON.stringify(m.metadata),
+      m.clientMessageId,
+      m.replyTo,
+      m.createdAt,
     ]),
   );
 }

@@ -3,11 +3,10 @@ import { Failure } from '../../errors.ts';
 import type { Command } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { MessagesTable } from '../../storage/schema.ts';
-import { chatStream } from './chat-id.ts';
 import type { KnownChat } from './chat-directory.ts';
 import { findMember } from './chats.repository.ts';
 import { MESSAGE_CREATED, type MessageRecord } from './message-record.ts';
-import { findSent, insertMessages, type SentRow } from './messages.repository.ts';
+import { findSent, insertMessages } from './messages.repository.ts';
 
 /** A message that passed every check that memory can make. */
 export interface Send {
@@ -30,6 +29,9 @@ class Refused extends Error {}
 
 const keyOf = (chatId: string, senderId: string, clientMessageId: string) => `${chatId}\n${senderId}\n${clientMessageId}`;
 
+/** What becomes of each send of a batch, by its place in the batch; open where it is not known yet. */
+type Outcomes = (Sent | Error | undefined)[];
+
 /**
  * Sends many messages in one transaction. A repeated `client_message_id` is refused by the database's unique key, not found by
  * a look-up beforehand, which would race with the same send on another connection or node; then the batch is numbered
@@ -37,10 +39,14 @@ const keyOf = (chatId: string, senderId: string, clientMessageId: string) => `${
  */
 export const SEND: Command<Send, Sent> = {
   name: 'send',
-  streams: ({ chat }) => [chatStream(chat.id)],
+  streams: ({ chat }) => [chat.stream],
   async runAll(tx, sends) {
-    const outcomes = await checkMembers(tx, sends);
-    const fresh = firstOfEachKey(sends, outcomes);
+    const outcomes: Outcomes = [];
+    const fresh: number[] = [];
+    for (const [stream, places] of byStream(sends)) {
+      await checkMembers(tx, stream, sends, places, outcomes);
+      takeFirstOfEachKey(sends, places, outcomes, fresh);
+    }
     try {
       await tx.savepoint(() => store(tx, sends, fresh, outcomes));
     } catch (error) {
@@ -63,64 +69,62 @@ function keyOfSend({ draft }: Send): string | undefined {
   return draft.clientMessageId === null ? undefined : keyOf(draft.chatId, draft.senderId, draft.clientMessageId);
 }
 
-// Memory is exact where it has followed the stream up to the version that is locked now; else the database is asked.
-async function checkMembers(tx: WriteTransaction, sends: readonly Send[]): Promise<(Sent | Error | undefined)[]> {
-  const outcomes: (Sent | Error | undefined)[] = [];
-  for (const { chat, draft } of sends) {
-    const exact = tx.stream(chatStream(chat.id)).lockedVersion === chat.version;
-    const member = exact ? chat.members.has(draft.senderId) : (await findMember(tx.db, chat.id, draft.senderId)) !== undefined;
-    outcomes.push(member ? undefined : new Failure('FORBIDDEN', undefined, 'Access denied'));
+/**
+ * The places of the sends of each chat, in their order. Rows of one chat are stored one after the other: they go to the same pages of
+ * the scattered indexes, which costs SQLite a fifth less than as they come (measured).
+ */
+function byStream(sends: readonly Send[]): Map<string, number[]> {
+  const streams = new Map<string, number[]>();
+  for (let i = 0; i < sends.length; i++) {
+    const { stream } = sends[i]!.chat;
+    const places = streams.get(stream);
+    if (places) places.push(i);
+    else streams.set(stream, [i]);
   }
-  return outcomes;
+  return streams;
 }
 
-function firstOfEachKey(sends: readonly Send[], outcomes: readonly unknown[]): number[] {
-  const keys = new Set<string>();
-  const first: number[] = [];
-  sends.forEach((send, i) => {
-    if (outcomes[i] !== undefined) return;
-    const key = keyOfSend(send);
-    if (key !== undefined && keys.has(key)) return;
-    if (key !== undefined) keys.add(key);
-    first.push(i);
-  });
-  return first;
-}
-
-async function store(
+// Memory is exact where it has followed the stream up to the version that is locked now; else the database is asked.
+async function checkMembers(
   tx: WriteTransaction,
+  stream: string,
   sends: readonly Send[],
-  which: readonly number[],
-  outcomes: (Sent | Error | undefined)[],
+  places: readonly number[],
+  outcomes: Outcomes,
 ): Promise<void> {
-  const rows: SentRow[] = [];
+  const { lockedVersion } = tx.stream(stream);
+  for (const i of places) {
+    const { chat, draft } = sends[i]!;
+    const exact = lockedVersion === chat.version;
+    const member = exact ? chat.members.has(draft.senderId) : (await findMember(tx.db, chat.id, draft.senderId)) !== undefined;
+    outcomes[i] = member ? undefined : new Failure('FORBIDDEN', undefined, 'Access denied');
+  }
+}
+
+/** Adds to `first` the sends of one chat that no other of the batch repeats, or that are the first of those that do. */
+function takeFirstOfEachKey(sends: readonly Send[], places: readonly number[], outcomes: Outcomes, first: number[]): void {
+  const keys = new Set<string>();
+  for (const i of places) {
+    if (outcomes[i] !== undefined) continue;
+    const { senderId, clientMessageId } = sends[i]!.draft;
+    if (clientMessageId !== null && keys.size === keys.add(`${clientMessageId}\n${senderId}`).size) continue;
+    first.push(i);
+  }
+}
+
+async function store(tx: WriteTransaction, sends: readonly Send[], which: readonly number[], outcomes: Outcomes): Promise<void> {
+  const messages: MessageRecord[] = [];
   for (const i of which) {
-    const { draft } = sends[i]!;
-    const stream = chatStream(draft.chatId);
+    const { chat, draft } = sends[i]!;
+    const { stream } = chat;
     const seq = tx.nextSeq(stream);
     const version = tx.stream(stream).version + 1;
     const message: MessageRecord = { ...draft, seq, version, reactions: [], createdAt: tx.now, editedAt: null, deletedAt: null };
     tx.appendFromRow(stream, MESSAGE_CREATED, message);
     outcomes[i] = { messageId: draft.id, createdAt: tx.now, seq, repeated: false };
-    rows.push({
-      id: draft.id,
-      chat_id: draft.chatId,
-      seq,
-      version,
-      created_version: version,
-      content_version: version,
-      sender_id: draft.senderId,
-      sender_name: draft.senderName,
-      sender_avatar: draft.senderAvatar,
-      type: draft.type,
-      content: draft.content,
-      metadata: JSON.stringify(draft.metadata),
-      client_message_id: draft.clientMessageId,
-      reply_to: draft.replyTo,
-      created_at: tx.now,
-    });
+    messages.push(message);
   }
-  if ((await insertMessages(tx.connection, rows)) < rows.length) throw new Refused();
+  if ((await insertMessages(tx.connection, messages)) < messages.length) throw new Refused();
 }
 
 async function sentBefore(
@@ -152,8 +156,9 @@ function sameJson(stored: string, value: unknown): boolean {
   return isDeepStrictEqual(JSON.parse(stored), JSON.parse(JSON.stringify(value)));
 }
 
-async function answerRepeats(tx: WriteTransaction, sends: readonly Send[], outcomes: (Sent | Error | undefined)[]): Promise<void> {
-  const open = sends.map((_, i) => i).filter((i) => outcomes[i] === undefined);
+async function answerRepeats(tx: WriteTransaction, sends: readonly Send[], outcomes: Outcomes): Promise<void> {
+  const open: number[] = [];
+  for (let i = 0; i < sends.length; i++) if (outcomes[i] === undefined) open.push(i);
   if (open.length === 0) return;
   const sent = await sentBefore(tx, sends, open);
   for (const i of open) outcomes[i] = repetition(sends[i]!, sent.get(keyOfSend(sends[i]!))!);

@@ -28,8 +28,6 @@ export class Writer {
   readonly refusals: string[] = [];
   /** Ids that were acknowledged twice, and not alike. */
   readonly contradictions: string[] = [];
-  /** Resolves when all that it has to send was acknowledged. */
-  readonly done: Promise<void>;
   /** Ids in the order in which they were first sent. */
   readonly ids: string[] = [];
   readonly #client: Client;
@@ -37,19 +35,16 @@ export class Writer {
   readonly #name: string;
   readonly #inFlight: number;
   readonly #underWay = new Set<string>();
-  readonly #finish: () => void;
+  #onDone: () => void = () => undefined;
   #left: number;
 
-  /** @param messages how many it sends; Infinity until `finish` */
+  /** @param messages how many it sends before it is told to go on; Infinity until `finish` */
   constructor(client: Client, chatId: string, name: string, { messages, inFlight }: { messages: number; inFlight: number }) {
     this.#client = client;
     this.#chatId = chatId;
     this.#name = name;
     this.#left = messages;
     this.#inFlight = inFlight;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.done = promise;
-    this.#finish = resolve;
     client.socket.on('connect', () => {
       for (const id of this.#underWay) this.#emit(id);
       this.#send();
@@ -57,11 +52,31 @@ export class Writer {
     this.#send();
   }
 
+  /** How many messages were sent and not acknowledged yet. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** Sends so many more. */
+  goOn(messages: number): void {
+    this.#left += messages;
+    this.#send();
+  }
+
   /** Begins nothing new; resolves when what is under way was acknowledged. */
-  async finish(): Promise<void> {
+  finish(): Promise<void> {
     this.#left = 0;
-    if (this.#underWay.size === 0) this.#finish();
-    await this.done;
+    return this.done();
+  }
+
+  /** Resolves when all that it has to send was acknowledged. */
+  done(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDone = () => {
+        if (this.#left === 0 && this.#underWay.size === 0) resolve();
+      };
+      this.#onDone();
+    });
   }
 
   #send(): void {
@@ -92,7 +107,7 @@ export class Writer {
         this.acks.set(id, { message_id, created_at, seq });
         this.#underWay.delete(id);
         this.#send();
-        if (this.#left === 0 && this.#underWay.size === 0) this.#finish();
+        this.#onDone();
       },
     );
   }

@@ -1,14 +1,8 @@
 import type { Database } from '../storage/storage.ts';
 import type { LogEntry, StreamCounters } from './log-entry.ts';
 
-/** A log entry as it is read back: its size on the wire is near its size here. */
-export interface StoredEntry {
-  entry: LogEntry;
-  bytes: number;
-}
-
 /** The entries of `stream` after `version` that have rows of their own, in order, at most `limit`. */
-export async function readEntries(db: Database, stream: string, version: number, limit: number): Promise<StoredEntry[]> {
+export async function readEntries(db: Database, stream: string, version: number, limit: number): Promise<LogEntry[]> {
   const rows = await db
     .selectFrom('stream_log')
     .select(['stream', 'version', 'kind', 'data', 'created_at'])
@@ -17,10 +11,7 @@ export async function readEntries(db: Database, stream: string, version: number,
     .orderBy('version')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({
-    entry: { stream: row.stream, version: row.version, kind: row.kind, data: JSON.parse(row.data), createdAt: row.created_at },
-    bytes: Buffer.byteLength(row.data),
-  }));
+  return rows.map(({ data, created_at, ...row }) => ({ ...row, data: JSON.parse(data), createdAt: created_at }));
 }
 
 /** The counters of those of `streams` that have begun; others are at 0. */
@@ -33,7 +24,7 @@ export async function readCounters(db: Database, streams: readonly string[]): Pr
 /** The entry of this very version, where it has a row of its own. */
 export async function readEntry(db: Database, stream: string, version: number): Promise<LogEntry | undefined> {
   const [found] = await readEntries(db, stream, version - 1, 1);
-  return found?.entry.version === version ? found.entry : undefined;
+  return found?.version === version ? found : undefined;
 }
 
 /** Gives an entry that had none a row of its own. */

@@ -36,7 +36,7 @@ describe('follower', () => {
   const read: ReadAfter = async (id, version, limit) => {
     reads.push([id, version]);
     if (failures-- > 0) throw new Error('the store is away');
-    return (await readEntries(storage.db, id, version, limit)).map(({ entry }) => entry);
+    return await readEntries(storage.db, id, version, limit);
   };
   /** Commits `count` entries that this follower hears nothing of, and returns them. */
   async function committedElsewhere(id: string, count: number): Promise<LogEntry[]> {

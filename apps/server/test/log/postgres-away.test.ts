@@ -17,9 +17,7 @@ const STREAM = 'chat:1';
 
 /** A write queue, a follower and what it announced. */
 function startNodeOn(storage: Storage) {
-  const follower = new Follower(async (stream, version, limit) =>
-    (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry),
-  );
+  const follower = new Follower(async (stream, version, limit) => await readEntries(storage.db, stream, version, limit));
   const queue = new WriteQueue(storage, follower);
   const announced: LogEntry[] = [];
   follower.onEntry((entry) => announced.push(entry));
@@ -79,7 +77,7 @@ async function startWorld(onTestFinished: TestContext['onTestFinished']) {
     url: database.url,
     direct,
     node,
-    log: async (stream = STREAM) => (await readEntries(direct.db, stream, 0, 10_000)).map(({ entry }) => entry.version),
+    log: async (stream = STREAM) => (await readEntries(direct.db, stream, 0, 10_000)).map(({ version }) => version),
     versions: (stream = STREAM) => node.announced.filter((entry) => entry.stream === stream).map(({ version }) => version),
     /** Writes until the store takes it again, and returns the version. */
     resumes: () => vi.waitFor(() => node.write(), { timeout: 15_000, interval: 50 }),
@@ -306,7 +304,7 @@ describe.skipIf(POSTGRES_SERVER === undefined)('PostgreSQL crashes and comes bac
         await Promise.all(writers);
         for (const refusal of refusals) expect(refusal).toMatchObject(UNAVAILABLE);
         for (const stream of streams) {
-          const log = (await readEntries(storage.db, stream, 0, 100_000)).map(({ entry }) => entry.version);
+          const log = (await readEntries(storage.db, stream, 0, 100_000)).map(({ version }) => version);
           expect(log).toEqual(upTo(log.length));
           expect(log).toEqual(expect.arrayContaining(acknowledged.filter(([id]) => id === stream).map(([, version]) => version)));
           await vi.waitFor(

@@ -20,9 +20,7 @@ const afterSeconds = (seconds: number) => ({ ORDER_ESCALATE_AFTER_S: seconds }) 
 function nodeOn(storage: Storage, seconds: number, queue?: WriteQueue) {
   const warnings: Record<string, unknown>[] = [];
   const logger = pino({ level: 'warn' }, { write: (line) => void warnings.push(JSON.parse(line) as Record<string, unknown>) });
-  const follower = new Follower(async (stream, version, limit) =>
-    (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry),
-  );
+  const follower = new Follower(async (stream, version, limit) => await readEntries(storage.db, stream, version, limit));
   const writes = queue ?? new WriteQueue(storage, follower);
   const orders = new OrdersService(storage, writes, new UserDirectory(storage, follower), afterSeconds(seconds));
   const escalation = new EscalationService(storage, writes, follower, logger, afterSeconds(seconds));
@@ -136,7 +134,7 @@ for (const engine of ENGINES) {
       const id = await make(one);
       one.escalation.onApplicationBootstrap();
       await expect.poll(() => told, { timeout: 8_000 }).toEqual([id]);
-      expect((await readEntries(opened.storage.db, 'user:manager', 0, 10)).map(({ entry }) => entry.data)).toEqual([{ id }]);
+      expect((await readEntries(opened.storage.db, 'user:manager', 0, 10)).map(({ data }) => data)).toEqual([{ id }]);
     });
   });
 }

@@ -25,9 +25,7 @@ export interface SearchNode {
 export function searchNode(storage: Storage): SearchNode {
   const warnings: string[] = [];
   const logger = pino({ level: 'warn' }, { write: (line) => void warnings.push(line) });
-  const follower = new Follower(async (stream, version, limit) =>
-    (await readEntries(storage.db, stream, version, limit)).map(({ entry }) => entry),
-  );
+  const follower = new Follower(async (stream, version, limit) => await readEntries(storage.db, stream, version, limit));
   const queue = new WriteQueue(storage, follower);
   const directory = new ChatDirectory(storage, follower);
   const users = new UserDirectory(storage, follower);

@@ -36,7 +36,7 @@ function check(storage: Storage, acknowledged: Map<string, number[]>): Promise<v
   // One snapshot: PostgreSQL may still be finishing what it had got before the kill.
   return storage.snapshot(async (db) => {
     for (const [stream, versions] of acknowledged) {
-      const stored = (await readEntries(db, stream, 0, 100_000)).map(({ entry }) => entry.version);
+      const stored = (await readEntries(db, stream, 0, 100_000)).map(({ version }) => version);
       expect(stored).toEqual(upTo(stored.length));
       expect(stored).toEqual(expect.arrayContaining(versions));
       // The change itself, and not only its entry: both or neither.

@@ -38,7 +38,7 @@ describe('SQLite', () => {
   });
 
   const write = (data: unknown = {}) => queue.run([STREAM], async (tx) => tx.append(STREAM, 'changed', data));
-  const log = async () => (await readEntries(storage.db, STREAM, 0, 10_000)).map(({ entry }) => entry.version);
+  const log = async () => (await readEntries(storage.db, STREAM, 0, 10_000)).map(({ version }) => version);
   const pragma = async (db: Database, name: string) =>
     Object.values((await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(db)).rows[0] ?? {})[0];
 

@@ -74,10 +74,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
       prefix: this.prefix,
       kind: MESSAGE_CREATED,
       read: async (db, stream, seq, limit) =>
-        (await messagesAsSent(db, stream.slice(this.prefix.length + 1), seq, limit)).map((row) => {
-          const entry = creationEntry(stream, row);
-          return { entry, bytes: Buffer.byteLength(JSON.stringify(entry.data)) };
-        }),
+        (await messagesAsSent(db, stream.slice(this.prefix.length + 1), seq, limit)).map((row) => creationEntry(stream, row)),
     });
     this.syncing.register({
       prefix: 'chat',

@@ -245,8 +245,8 @@ async function eraseContact(tx: WriteTransaction, row: OrdersTable): Promise<voi
   for (let at: number | null = row.version; at !== null;) {
     const [found] = await readEntries(tx.db, ORDERS_STREAM, at - 1, 1);
     // What is older has been forgotten.
-    if (found?.entry.version !== at) break;
-    const data = found.entry.data as OrderChange;
+    if (found?.version !== at) break;
+    const data = found.data as OrderChange;
     await rewriteEntry(tx.db, ORDERS_STREAM, at, { ...data, customerName: '', customerPhone: '' });
     at = data.previous;
   }

@@ -165,7 +165,7 @@ export class SyncService {
     if (version > current || version < forgotten) return { events: [], version: current, hasMore: false, reset: true };
     const entries: LogEntry[] = [];
     const events: SyncedEvent[] = [];
-    for (const { entry } of stored) {
+    for (const entry of stored) {
       const wire = project(entry);
       const event = wire && { version: entry.version, ...wire };
       const bytes = event === undefined ? 0 : Buffer.byteLength(JSON.stringify(event)) + 1;

@@ -13,6 +13,7 @@ import { NotificationsModule } from './features/notifications/notifications.modu
 import { OrdersModule } from './features/orders/orders.module.ts';
 import { ProjectsModule } from './features/projects/projects.module.ts';
 import { PresenceModule } from './features/presence/presence.module.ts';
+import { ReportsModule } from './features/reports/reports.module.ts';
 import { SearchModule } from './features/search/search.module.ts';
 import { SocialModule } from './features/social/social.module.ts';
 import { SupportModule } from './features/support/support.module.ts';
@@ -57,6 +58,7 @@ export class AppModule {
         UsersModule,
         RealtimeModule,
         AdminModule,
+        ReportsModule,
         SyncModule,
         UserSocketsModule,
         PresenceModule,

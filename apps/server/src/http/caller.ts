@@ -13,6 +13,8 @@ export interface KnownCaller {
   /** Tells callers apart: a user, or a key and whom it acts for. */
   readonly id: string;
   readonly kind: 'user' | 'key';
+  /** Who is named where it is recorded who did something: the user, or else the key. */
+  readonly actor: { readonly kind: 'user' | 'key'; readonly id: string };
   /** What the request is counted against, for a user. */
   readonly budget: Budget;
   readonly user: UserRecord | undefined;

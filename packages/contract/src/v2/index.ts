@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export * from './moderation.ts';
 export * from './events.ts';
 export * from './message-types.ts';
 export * from './notifications.ts';

@@ -5,6 +5,7 @@ import { Follower } from '../../log/follower.ts';
 import { readCounters } from '../../log/stream-log.repository.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { BlocksService, USER_BLOCKED, type UserBlocked } from '../users/blocks.service.ts';
 import { CHAT_PREFIX, chatStream } from './chat-id.ts';
 import { findChat, readMemberships } from './chats.repository.ts';
 import type { SeqRanges } from './seq-ranges.ts';
@@ -23,6 +24,8 @@ export interface KnownChat {
   readonly type: 'direct' | 'group';
   readonly createdBy: string;
   readonly members: Map<string, Membership>;
+  /** Of a direct chat: who may not write in it, because the other has blocked them. */
+  readonly blocked: ReadonlySet<string> | undefined;
   /** The version of the chat's stream up to which `members` is exact. */
   version: number;
   lastSeq: number;
@@ -58,6 +61,7 @@ const KEPT_MEMBERSHIPS = 1_000_000;
 @Injectable()
 export class ChatDirectory {
   readonly #storage: Storage;
+  readonly #blocks: BlocksService;
   readonly #chats = new Map<string, KnownChat>();
   readonly #byStream = new Map<string, KnownChat>();
   readonly #loading = new Map<string, Loading>();
@@ -69,13 +73,18 @@ export class ChatDirectory {
   #stored = 0;
   #memberships = 0;
 
-  constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
+  constructor(@Inject(STORAGE) storage: Storage, follower: Follower, blocks: BlocksService) {
     this.#storage = storage;
+    this.#blocks = blocks;
     follower.onEntry((entry) => {
       // A load that began before this entry may have read what was before it.
       if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(entry.stream.slice(CHAT_PREFIX.length));
       const chat = this.#byStream.get(entry.stream);
-      if (!chat || entry.version <= chat.version) return;
+      if (!chat) {
+        if (entry.kind === USER_BLOCKED) this.#forgetDirect(entry.data as UserBlocked);
+        return;
+      }
+      if (entry.version <= chat.version) return;
       // What this node did not hear of may have changed the members.
       if (entry.version > chat.version + 1) return this.forget(chat.id);
       chat.version = entry.version;
@@ -103,6 +112,14 @@ export class ChatDirectory {
     this.#memberships -= chat.members.size;
     this.#chats.delete(chatId);
     this.#byStream.delete(chat.stream);
+  }
+
+  // Blocks are rare, so a look through the chats is cheaper than an index over them.
+  #forgetDirect({ userId, blockedId }: UserBlocked): void {
+    // A load that is under way may have read what was before it.
+    this.#loading.clear();
+    for (const { id, type, members } of this.#chats.values())
+      if (type === 'direct' && members.has(userId) && members.has(blockedId)) this.forget(id);
   }
 
   /** Notes how far a member has received, to be stored later. */
@@ -166,7 +183,9 @@ export class ChatDirectory {
         members.set(row.user_id, { delivered: { watermark: row.delivered_seq, ahead }, readSeq: row.read_seq });
       }
       const { version, seq: lastSeq } = counters;
-      return { id: chatId, stream, type: chat.type, createdBy: chat.created_by, members, version, lastSeq };
+      const [one, other] = members.keys();
+      const blocked = chat.type === 'direct' ? await this.#blocks.blockedAmong(db, one!, other!) : undefined;
+      return { id: chatId, stream, type: chat.type, createdBy: chat.created_by, members, blocked, version, lastSeq };
     });
   }
 

@@ -9,6 +9,7 @@ import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { ChatMembersTable, ChatsTable } from '../../storage/schema.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Database, Storage } from '../../storage/storage.ts';
+import { BlocksService } from '../users/blocks.service.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import { userStream } from '../users/user-stream.ts';
 import { chatStream } from './chat-id.ts';
@@ -58,12 +59,14 @@ export class ChatsService {
   readonly #queue: WriteQueue;
   readonly #directory: ChatDirectory;
   readonly #users: UserDirectory;
+  readonly #blocks: BlocksService;
 
-  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, directory: ChatDirectory, users: UserDirectory) {
+  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, directory: ChatDirectory, users: UserDirectory, blocks: BlocksService) {
     this.#storage = storage;
     this.#queue = queue;
     this.#directory = directory;
     this.#users = users;
+    this.#blocks = blocks;
   }
 
   /** Who acts where a user's socket does, with the role that the store says now. */
@@ -89,6 +92,7 @@ export class ChatsService {
       throw invalid('member_ids', 'must name exactly one other user for a direct chat');
     if (memberIds.length > LIMITS.chatMembers) throw invalid('member_ids', `must have at most ${LIMITS.chatMembers} members`);
     await this.#requireUsers(memberIds, 'member_ids');
+    if (draft.type === 'direct') await this.#blocks.requireNotBlocked(actor.userId, memberIds[1]!);
     const chatId = uuidv7();
     const directKey = draft.type === 'direct' ? JSON.stringify(memberIds.toSorted()) : null;
     const madeId = await this.#queue.run(memberIds.map(userStream), async (tx) => {

@@ -93,6 +93,7 @@ export class MessagesService {
     const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId));
     const sender = this.#users.get(senderId) ?? (await this.#users.load(senderId));
     if (!sender) throw new Failure('FORBIDDEN');
+    if (chat.blocked) requireNotBlocked(chat, senderId);
     return this.#queue.execute(SEND, {
       chat,
       draft: {
@@ -112,7 +113,7 @@ export class MessagesService {
 
   /** Changes the text of the actor's own text message. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND, INVALID_DATA */
   async edit(actor: Actor, chatId: string, messageId: string, content: string): Promise<MessageRecord> {
-    const stream = await this.#streamOf(chatId);
+    const stream = await this.#streamOf(chatId, actor);
     return this.#queue.run([stream], async (tx) => {
       const row = await this.#ofMember(tx, actor.userId, chatId, messageId);
       if (row.sender_id !== actor.userId) throw new Failure('FORBIDDEN');
@@ -145,7 +146,7 @@ export class MessagesService {
 
   /** Sets or takes back a reaction; where it was so already nothing happens. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */
   async react(actor: Actor, chatId: string, messageId: string, emoji: string, on: boolean): Promise<void> {
-    const stream = await this.#streamOf(chatId);
+    const stream = await this.#streamOf(chatId, on ? actor : undefined);
     await this.#queue.run([stream], async (tx) => {
       await this.#ofMember(tx, actor.userId, chatId, messageId);
       const changed = await setReaction(tx.db, { message_id: messageId, user_id: actor.userId, emoji }, on, tx.now);
@@ -195,9 +196,9 @@ export class MessagesService {
 
   /** Messages by id as `userId` is shown them, in the order of `ids`; the caller has checked that they may be seen. */
   async byIds(userId: string, ids: readonly string[]): Promise<MessageView[]> {
-    const rows = new Map((await this.#withReactions(this.#storage.db, await findMessages(this.#storage.db, ids))).map((m) => [m.id, m]));
+    const records = await this.records(ids);
     return ids.flatMap((id) => {
-      const message = rows.get(id);
+      const message = records.get(id);
       return message ? [this.#view(this.#directory.known(message.chatId), userId, message)] : [];
     });
   }
@@ -206,6 +207,20 @@ export class MessagesService {
   async at(chatId: string, seq: number): Promise<MessageRecord | undefined> {
     const [message] = await this.#withReactions(this.#storage.db, await messagesAt(this.#storage.db, [{ chatId, seq }]));
     return message;
+  }
+
+  /** A message that `userId` can see, whichever chat it is in. @throws Failure NOT_FOUND, FORBIDDEN */
+  async visible(userId: string, messageId: string): Promise<MessageRecord> {
+    const message = isUuid(messageId) ? (await this.records([messageId])).get(messageId) : undefined;
+    if (!message) throw new Failure('NOT_FOUND', { field: 'message_id' });
+    await this.#chats.ofMember(userId, message.chatId);
+    return message;
+  }
+
+  /** Messages by id, as far as they exist; the caller has checked that they may be seen. */
+  async records(ids: readonly string[]): Promise<Map<string, MessageRecord>> {
+    const records = await this.#withReactions(this.#storage.db, await findMessages(this.#storage.db, ids));
+    return new Map(records.map((message) => [message.id, message]));
   }
 
   /** One message as `userId` is shown it. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */
@@ -236,8 +251,11 @@ export class MessagesService {
     }
   }
 
-  async #streamOf(chatId: string): Promise<string> {
-    return chatStream((this.#directory.known(chatId) ?? (await this.#directory.get(chatId))).id);
+  /** @param writer who is going to write in it @throws Failure FORBIDDEN where the writer is blocked in it */
+  async #streamOf(chatId: string, writer?: Actor): Promise<string> {
+    const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId));
+    if (writer) requireNotBlocked(chat, writer.userId);
+    return chat.stream;
   }
 
   /** The message, where the actor is a member at this commit and it has not been deleted. */
@@ -276,6 +294,11 @@ export class MessagesService {
         views.map(({ message }) => message),
       );
   }
+}
+
+/** A blocked user cannot write in a direct chat: contract §8. The refusal does not tell why. */
+function requireNotBlocked({ blocked }: KnownChat, userId: string): void {
+  if (blocked?.has(userId)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
 }
 
 /** A reply names a message by id; one of another form cannot exist. */

@@ -33,7 +33,7 @@ export class TypingService {
   async set(session: { id: string; userId: string }, chatId: string, isTyping: boolean): Promise<void> {
     // Everything that may wait comes first and is the same for both: an end that follows its beginning at once must not overtake it.
     const [chat, user] = await Promise.all([this.#chats.ofMember(session.userId, chatId), this.#users.load(session.userId)]);
-    if (chat.members.size > LIMITS.typingUpToMembers) return;
+    if (chat.members.size > LIMITS.typingUpToMembers || chat.blocked?.has(session.userId)) return;
     this.#ongoing.set({ chatId, userId: session.userId, userName: user?.name ?? '', isTyping, sessionId: session.id });
   }
 

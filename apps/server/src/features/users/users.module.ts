@@ -1,4 +1,6 @@
-import { Global, Module } from '@nestjs/common';
+import { Global, Module, type OnModuleInit } from '@nestjs/common';
+import { BlocksController } from './blocks.controller.ts';
+import { BlocksService } from './blocks.service.ts';
 import { Presence } from './presence.ts';
 import { StaffDirectory } from './staff-directory.ts';
 import { UserDirectory } from './user-directory.ts';
@@ -8,8 +10,17 @@ import { UsersService } from './users.service.ts';
 /** Global: everything that people do needs to know who they are. */
 @Global()
 @Module({
-  providers: [UserDirectory, StaffDirectory, UsersService, Presence],
-  controllers: [UsersController],
-  exports: [UserDirectory, StaffDirectory, UsersService, Presence],
+  providers: [UserDirectory, StaffDirectory, UsersService, BlocksService, Presence],
+  controllers: [UsersController, BlocksController],
+  exports: [UserDirectory, StaffDirectory, UsersService, BlocksService, Presence],
 })
-export class UsersModule {}
+export class UsersModule implements OnModuleInit {
+  constructor(
+    private readonly users: UsersService,
+    private readonly blocks: BlocksService,
+  ) {}
+
+  onModuleInit(): void {
+    this.users.registerEraser((userId) => this.blocks.erase(userId));
+  }
+}

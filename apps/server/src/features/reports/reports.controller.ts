@@ -32,10 +32,10 @@ export class ReportsController {
 
   @Endpoint(routes.list)
   async list(@Input() { query }: InputOf<typeof routes.list>): Promise<AnswerOf<typeof routes.list>> {
-    const { encode, decode } = cursors[query.status];
-    const { reports, end } = await this.reports.list(query.status, decode(query.cursor), query.limit);
+    const places = cursors[query.status];
+    const { reports, end } = await this.reports.list(query.status, places.decode(query.cursor), query.limit);
     const data = reports.map(({ report, message }) => ({ ...toV2Report(report), message: message ? toV2Message(message) : null }));
-    return { data, next_cursor: encode(end) };
+    return { data, next_cursor: places.encode(end) };
   }
 
   @Endpoint(routes.resolve)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TIME, UUID_V7, caughtUp, makeDirect, makeUsers, ok, onServers, say, v2Client } from '../support/chats.ts';
+import { TIME, UUID_V7, caughtUp, makeDirect, makeUsers, ok, onServer, say, v2Client } from '../support/chats.ts';
 import { connected, type Client } from '../support/sockets.ts';
 import { ChatClient, depthClient, joined, makeConversation, makeDialogue } from './depth.ts';
 
@@ -21,7 +21,7 @@ const othersOf = ({ message, typing, read }: (typeof FAMILIES)[number]) => [mess
 const names = (client: Client, from = 0) => client.all.slice(from).map(({ event }) => event);
 const file = { name: 'отчёт.pdf', Size_Bytes: 10, inner_keys: { Stay_As: ['they_are'] } };
 
-onServers('Depth on /chat', (server) => {
+onServer('Depth on /chat', (server) => {
   describe('`/chat` (the same chats; a conversation id is a chat id)', () => {
     test.each(FAMILIES)('$send → `{data: Message}`; $message Message "to all in it, the sender\'s sockets too"', async (family) => {
       const { anna, boris, id } = await makeConversation(server());

@@ -142,7 +142,7 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
 
   #tellRead(receipt: ReadReceipt): void {
     const stream = chatStream(receipt.chatId);
-    if (receipt.messages.length > 0 && receipt.tellSenders) this.#tellReadInDepth(stream, receipt);
+    if (receipt.messages.length > 0 && receipt.tellSenders) void this.#tellReadInDepth(receipt);
     for (const { id, senderId } of receipt.messages) {
       const data = { message_id: id, chat_id: receipt.chatId, read_by: receipt.readBy, read_at: isoTime(receipt.readAt) };
       const project = v2Only(serverEvents.messageRead.name, data);
@@ -152,24 +152,30 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     }
   }
 
-  #tellReadInDepth(stream: string, { chatId, messageId, readBy, readAt, sessionId }: ReadReceipt): void {
+  /** Depth tells everybody in the conversation how far somebody has read, at once for all messages. */
+  async #tellReadInDepth({ chatId, messageId, readBy, readAt, sessionId }: ReadReceipt): Promise<void> {
     const data = { conversationId: chatId, messageId, userId: readBy, readAt: isoTime(readAt) };
     const project = (view: string) => {
       const names = namesOf(view);
       return names && { event: names.read, data };
     };
-    this.publisher.toStream(stream, project, (session) => session.id === sessionId);
+    await this.#tellChat(chatId, project, sessionId);
   }
 
   async #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): Promise<void> {
-    // Somebody may type on another node. Where the store is away nobody is told: typing passes.
-    if (!this.directory.known(chatId)) await this.directory.get(chatId).catch(() => undefined);
     const project = (view: string) => {
       if (view === 'v2')
         return { event: serverEvents.typing.name, data: { chat_id: chatId, user_id: userId, user_name: userName, is_typing: isTyping } };
       const names = namesOf(view);
       return names && { event: names.typing, data: { userId, userName, conversationId: chatId, isTyping } };
     };
+    await this.#tellChat(chatId, project, sessionId);
+  }
+
+  /** Gives a passing event to the sockets in a chat, but for the one whose doing it is. */
+  async #tellChat(chatId: string, project: Parameters<Publisher['toStream']>[1], sessionId: string | null): Promise<void> {
+    // It may be of another node, and the chat not in memory here. Where the store is away nobody is told: it passes.
+    if (!this.directory.known(chatId)) await this.directory.get(chatId).catch(() => undefined);
     this.publisher.toStream(chatStream(chatId), project, (session) => session.id === sessionId);
   }
 

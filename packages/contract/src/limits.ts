@@ -25,6 +25,8 @@ export const LIMITS = {
   notificationTypesChosen: 100,
   openPosts: 100,
   ticketAttachments: 20,
+  pushSubscriptions: 20,
+  pushBodyCharacters: 300,
   phoneCharacters: 32,
   /** Far below what a double counts exactly, so that all ids and all hundredths of an amount are told apart. */
   orderId: 999_999_999_999_999,

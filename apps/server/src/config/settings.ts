@@ -171,6 +171,28 @@ const uploads = {
   }),
 };
 
+const push = {
+  PUSH_CONTACT: setting(
+    kind
+      .parsed('a mailto: or https URL', (value) => (/^(mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/.test(value) ? value : undefined))
+      .optional(),
+    {
+      description: 'How push services reach you where your pushes cause trouble. Unset: ADMIN_EMAIL, or PUBLIC_URL where it is https.',
+      example: 'mailto:admin@example.com',
+    },
+  ),
+  PUSH_DELAY_MS: setting(kind.integer(0, 60_000).default(2_500), {
+    description:
+      'How long something waits before it is pushed, in milliseconds; longer than PRESENCE_GRACE_MS, so that it is known who is offline.',
+    example: '5000',
+  }),
+  PUSH_ALLOW_PRIVATE: setting(kind.flag().default(false), {
+    description:
+      'Lets clients name push endpoints that are not https, or in your own network. For tests, and for a push service of your own: others could reach your network through it.',
+    example: 'true',
+  }),
+};
+
 const features = {
   PRESENCE_AUDIENCE: setting(kind.oneOf('auto', 'everyone', 'contacts').default('auto'), {
     description:
@@ -210,12 +232,13 @@ export const settingSections = {
   'Who may connect': auth,
   Limits: limits,
   Uploads: uploads,
+  'Web Push': push,
   Features: features,
   'Logs and metrics': logging,
 };
 
 const settingsSchema = z
-  .object({ ...server, ...store, ...auth, ...limits, ...uploads, ...features, ...logging })
+  .object({ ...server, ...store, ...auth, ...limits, ...uploads, ...push, ...features, ...logging })
   .superRefine(({ ADMIN_EMAIL, ADMIN_PASSWORD }, context) => {
     if ((ADMIN_EMAIL === undefined) === (ADMIN_PASSWORD === undefined)) return;
     const [missing, given] = ADMIN_EMAIL === undefined ? ['ADMIN_EMAIL', 'ADMIN_PASSWORD'] : ['ADMIN_PASSWORD', 'ADMIN_EMAIL'];

@@ -6,6 +6,7 @@ import * as orders from './migrations/2026-11-21-orders.ts';
 import * as projects from './migrations/2026-11-21-projects.ts';
 import * as preferences from './migrations/2026-11-21-preferences.ts';
 import * as social from './migrations/2026-11-21-social.ts';
+import * as push from './migrations/2026-11-21-push.ts';
 import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
 import * as userAdministration from './migrations/2026-11-21-user-administration.ts';
@@ -22,6 +23,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-uploads': uploads,
   '2026-11-21-preferences': preferences,
   '2026-11-21-user-administration': userAdministration,
+  '2026-11-21-push': push,
 };
 
 const provider = { getMigrations: async () => MIGRATIONS };

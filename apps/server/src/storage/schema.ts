@@ -410,6 +410,34 @@ export interface NotificationPreferencesTable {
   time_zone: string | null;
 }
 
+export interface PushSubscriptionsTable {
+  id: string;
+  user_id: string;
+  /** Whoever knows it can push there, so it is shown to nobody. */
+  endpoint: string;
+  /** Public key and secret of the browser, base64url. */
+  p256dh: string;
+  auth: string;
+  expires_at: number | null;
+  created_at: number;
+}
+
+/** What is to be pushed to one subscription, and for a day what was. */
+export interface PushesTable {
+  id: string;
+  subscription_id: string;
+  /** Of what has one tag only the latest is pushed, */
+  tag: string;
+  /** which is the one with the highest position. */
+  position: number;
+  /** JSON; empty once it was pushed. */
+  payload: string;
+  /** When it is tried next; null once it was pushed, or given up. */
+  due_at: number | null;
+  attempts: number;
+  created_at: number;
+}
+
 export interface ApplicationStateTable {
   key: string;
   value: string;
@@ -448,5 +476,7 @@ export interface Schema {
   order_keys: OrderKeysTable;
   uploads: UploadsTable;
   notification_preferences: NotificationPreferencesTable;
+  push_subscriptions: PushSubscriptionsTable;
+  pushes: PushesTable;
   application_state: ApplicationStateTable;
 }

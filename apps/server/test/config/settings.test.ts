@@ -63,6 +63,8 @@ test('without any setting the documented defaults hold', () => {
     UPLOAD_TIMEOUT_S: 300,
     PRESENCE_AUDIENCE: 'auto',
     PRESENCE_GRACE_MS: 2000,
+    PUSH_DELAY_MS: 2_500,
+    PUSH_ALLOW_PRIVATE: false,
     ORDER_ESCALATE_AFTER_S: 120,
     LOG_LEVEL: 'info',
     LOG_EVENTS: true,

@@ -15,6 +15,7 @@ const FROZEN: Record<string, string> = {
   '2026-11-21-projects.ts': 'd2adbc0325efef19',
   '2026-11-21-preferences.ts': '521e155dec83ad7f',
   '2026-11-21-social.ts': '8fefa853e4d87546',
+  '2026-11-21-push.ts': '118dab01503a21e2',
   '2026-11-21-support.ts': 'cdcf3307f2231514',
   '2026-11-21-uploads.ts': 'cc4607c322e9865f',
   '2026-11-21-user-administration.ts': 'ec28dbae100819d6',

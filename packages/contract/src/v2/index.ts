@@ -7,6 +7,7 @@ export * from './objects.ts';
 export * from './projects.ts';
 export * from './preferences.ts';
 export * from './presence.ts';
+export * from './push.ts';
 export * from './routes.ts';
 export * from './uploads.ts';
 export * from './social.ts';

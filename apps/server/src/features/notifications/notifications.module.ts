@@ -1,5 +1,6 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { PreferencesModule } from '../preferences/preferences.module.ts';
+import { PushModule } from '../push/push.module.ts';
 import { UserSocketsModule } from '../users/user-sockets.module.ts';
 import { UsersService } from '../users/users.service.ts';
 import { CamelNotificationsGateway } from './camel-notifications.gateway.ts';
@@ -11,7 +12,7 @@ import { V2NotificationsController } from './v2-notifications.controller.ts';
 import { V2NotificationsGateway } from './v2-notifications.gateway.ts';
 
 @Module({
-  imports: [UserSocketsModule, PreferencesModule],
+  imports: [UserSocketsModule, PreferencesModule, PushModule],
   providers: [NotificationsService, NotificationsEmitter, V2NotificationsGateway, CamelNotificationsGateway, DepthNotificationsGateway],
   controllers: [V2NotificationsController, V1NotificationsController],
   exports: [NotificationsService],

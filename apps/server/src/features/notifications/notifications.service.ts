@@ -6,8 +6,10 @@ import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { deliveryOf } from '../preferences/preferences-record.ts';
+import { deliveryOf, mayPush } from '../preferences/preferences-record.ts';
 import { PreferencesService } from '../preferences/preferences.service.ts';
+import { PushQueue, type WantedPush } from '../push/push-queue.service.ts';
+import { FALLBACK } from '../push/push-content.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import { userStream } from '../users/user-stream.ts';
 import {
@@ -60,12 +62,20 @@ export class NotificationsService {
   readonly #queue: WriteQueue;
   readonly #users: UserDirectory;
   readonly #preferences: PreferencesService;
+  readonly #pushes: PushQueue;
 
-  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, users: UserDirectory, preferences: PreferencesService) {
+  constructor(
+    @Inject(STORAGE) storage: Storage,
+    queue: WriteQueue,
+    users: UserDirectory,
+    preferences: PreferencesService,
+    pushes: PushQueue,
+  ) {
     this.#storage = storage;
     this.#queue = queue;
     this.#users = users;
     this.#preferences = preferences;
+    this.#pushes = pushes;
   }
 
   /**
@@ -122,7 +132,21 @@ export class NotificationsService {
         read_at: null,
       })),
     );
+    const mayBePushed = made.flatMap((notification, i) => {
+      const { userId } = notices[i]!;
+      return mayPush(preferencesOf(userId), notification.type, tx.now) ? [{ userId, notification }] : [];
+    });
+    await this.#push(tx, mayBePushed);
     return made;
+  }
+
+  async #push(tx: WriteTransaction, told: readonly { userId: string; notification: NotificationRecord }[]): Promise<void> {
+    const users = await this.#users.loadMany(told.map(({ userId }) => userId));
+    const wanted = told.map(({ userId, notification: { type, id, title, body, data } }): WantedPush => {
+      const lang = users.get(userId)?.locale ?? FALLBACK;
+      return { userId, message: { type, id, title, body, tag: id, lang, data }, position: 1 };
+    });
+    await this.#pushes.add(tx, wanted, tx.now + this.#pushes.delayMs);
   }
 
   /** One's own notifications, the newest first. @param page.before where the page before ended */

@@ -1,0 +1,26 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { PreferencesModule } from '../preferences/preferences.module.ts';
+import { UsersService } from '../users/users.service.ts';
+import { MessagePushes } from './message-pushes.service.ts';
+import { PushController } from './push.controller.ts';
+import { PushEndpoints } from './push-endpoint.ts';
+import { PushQueue } from './push-queue.service.ts';
+import { PushSender } from './push-sender.service.ts';
+import { PushSubscriptionsService } from './push-subscriptions.service.ts';
+
+@Module({
+  imports: [PreferencesModule],
+  providers: [PushEndpoints, PushSubscriptionsService, PushQueue, PushSender, MessagePushes],
+  controllers: [PushController],
+  exports: [PushQueue],
+})
+export class PushModule implements OnModuleInit {
+  constructor(
+    private readonly users: UsersService,
+    private readonly subscriptions: PushSubscriptionsService,
+  ) {}
+
+  onModuleInit(): void {
+    this.users.registerEraser((userId) => this.subscriptions.erase(userId));
+  }
+}

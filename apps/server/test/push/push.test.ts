@@ -4,6 +4,9 @@ import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { LIMITS } from '@majlis/contract';
 import { isPublic } from '../../src/features/push/push-endpoint.ts';
+import { PushQueue } from '../../src/features/push/push-queue.service.ts';
+import { PushSender } from '../../src/features/push/push-sender.service.ts';
+import { WriteQueue } from '../../src/log/write-queue.ts';
 import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { CLUSTER_MISSING, linked, startCluster, type Cluster } from '../cluster/cluster.ts';
@@ -152,6 +155,26 @@ onServers(
       await allPushed(server());
       expect(service.pushedTo(phone).length).toBeLessThan(10);
       expect(new Set(service.pushedTo(phone).map(({ headers }) => headers.topic)).size).toBe(1);
+    });
+
+    test('"once however many nodes run": what another node gathers late, after it was pushed, is not pushed again; what is newer is', async () => {
+      const [amal] = await makeUsers(server(), 'Amal');
+      const phone = await subscribed(server(), amal);
+      const message = { type: 'chat_message', id: freshId(), title: 'Chat', tag: freshId('chat'), lang: 'en', data: null };
+      const gather = async (position: number, body: string) => {
+        const pushes = server().app.get(PushQueue, { strict: false });
+        const push = { userId: amal, message: { ...message, body }, position };
+        await server()
+          .app.get(WriteQueue, { strict: false })
+          .run([], (tx) => pushes.add(tx, [push], tx.now));
+        server().app.get(PushSender, { strict: false }).lookAt(Date.now());
+        await allPushed(server());
+      };
+      await gather(7, 'the seventh');
+      await gather(7, 'the seventh');
+      await gather(6, 'the sixth');
+      await gather(8, 'the eighth');
+      expect(service.pushedTo(phone).map((push) => push.message.body)).toEqual(['the seventh', 'the eighth']);
     });
 
     test('"An order that nobody acknowledged … raises the notification `order_unacknowledged` to managers": it is pushed to them too', async () => {

@@ -24,7 +24,6 @@ export const LIMITS = {
   projectMembers: 500,
   notificationTypesChosen: 100,
   openPosts: 100,
-  ticketAttachments: 20,
   pushSubscriptions: 20,
   pushBodyCharacters: 300,
   phoneCharacters: 32,

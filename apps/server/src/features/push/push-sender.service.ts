@@ -150,7 +150,7 @@ export class PushSender implements OnApplicationBootstrap, OnModuleDestroy {
         // While a device is off, a newer push of the same chat replaces the older.
         topic: hash('sha256', push.tag, 'base64url').slice(0, 32),
       });
-      const { status, retryAfterMs } = await this.endpoints.post(endpoint, headers as Record<string, string>, body!);
+      const { status, retryAfterMs } = await this.endpoints.post(endpoint, headers, body);
       if (status >= 200 && status < 300) return 'done';
       if (status === 404 || status === 410) return 'gone';
       this.logger.info({ host, status }, 'A push was refused');

@@ -1,6 +1,6 @@
 /** The Depth document's client in `/projects`, `/notifications` and on `/`, word for word where it emits: without callbacks. */
 import { expect, test } from 'vitest';
-import { caughtUp, makeUsers, ok, onServer, TIME, UUID_V7, v2Client } from '../support/chats.ts';
+import { caughtUp, makeUsers, ok, onServer, TIME, UUID_V7 } from '../support/chats.ts';
 import { client, connected, type Client } from '../support/sockets.ts';
 import { createProject, inRoom } from '../projects/projects.ts';
 

@@ -7,6 +7,7 @@ import type { Settings } from './config/settings.ts';
 import { DemoModule } from './demo/demo.module.ts';
 import { AdminModule } from './features/admin/admin.module.ts';
 import { AuditModule } from './features/audit/audit.module.ts';
+import { BookingsModule } from './features/bookings/bookings.module.ts';
 import { ChatsModule } from './features/chats/chats.module.ts';
 import { ConnectionModule } from './features/connection/connection.module.ts';
 import { NotificationsModule } from './features/notifications/notifications.module.ts';
@@ -29,6 +30,7 @@ import { LogModule } from './log/log.module.ts';
 import { LoggerModule } from './logger.ts';
 import { LimitsModule } from './realtime/limits.module.ts';
 import { RealtimeModule } from './realtime/realtime.module.ts';
+import { SchedulingModule } from './scheduling/scheduling.module.ts';
 import { StorageModule } from './storage/storage.module.ts';
 
 /** What exists before the modules do. */
@@ -49,6 +51,7 @@ export class AppModule {
         StorageModule,
         ClusterModule,
         LogModule,
+        SchedulingModule,
         LimitsModule,
         HttpModule.with(entry),
         DocsModule,
@@ -70,6 +73,7 @@ export class AppModule {
         OrdersModule,
         UploadsModule,
         SocialModule,
+        BookingsModule,
         ConnectionModule,
         DemoModule,
       ],

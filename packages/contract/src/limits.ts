@@ -2,6 +2,8 @@
 export const LIMITS = {
   frameBytes: 1_048_576,
   jsonDepth: 32,
+  bookingMinutes: 44_640,
+  autoRuleWeeks: 520,
   connectTimeoutMs: 45_000,
   messageCharacters: 4_096,
   metadataBytes: 16_384,

@@ -1,10 +1,9 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { Logger } from 'pino';
+import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
-import { LOGGER } from '../logger.ts';
+import { Scheduler } from '../scheduling/scheduler.ts';
 import { deleteEntriesBefore } from './stream-log.repository.ts';
-import { WriteQueue } from './write-queue.ts';
+import type { WriteTransaction } from './write-transaction.ts';
 
 const DAY_MS = 86_400_000;
 const EVERY_MS = 600_000;
@@ -14,39 +13,20 @@ const PAUSE_MS = 50;
 
 /** Forgets log entries that are older than `STREAM_RETENTION_DAYS`; who asks for them is told to reload. */
 @Injectable()
-export class Retention implements OnApplicationBootstrap, OnModuleDestroy {
-  #timer: NodeJS.Timeout | undefined;
+export class Retention {
+  readonly #keptMs: number;
 
-  constructor(
-    @Inject(SETTINGS) private readonly settings: Settings,
-    @Inject(LOGGER) private readonly logger: Logger,
-    private readonly queue: WriteQueue,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.#again(EVERY_MS);
-  }
-
-  onModuleDestroy(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  /** Forgets one portion of what is too old. @returns how many entries */
-  forgetSome(now = Date.now()): Promise<number> {
-    return this.queue.run([], (tx) => deleteEntriesBefore(tx.db, now - this.settings.STREAM_RETENTION_DAYS * DAY_MS, PORTION));
-  }
-
-  #again(ms: number): void {
-    this.#timer = setTimeout(() => void this.#work(), ms);
-    this.#timer.unref();
-  }
-
-  async #work(): Promise<void> {
-    const forgotten = await this.forgetSome().catch((err: unknown) => {
-      this.logger.warn({ err }, 'Old log entries could not be forgotten; tried again later');
-      return 0;
+  constructor(@Inject(SETTINGS) settings: Settings, scheduler: Scheduler) {
+    this.#keptMs = settings.STREAM_RETENTION_DAYS * DAY_MS;
+    scheduler.every({
+      name: 'log-retention',
+      everyMs: EVERY_MS,
+      run: async (tx) => ((await this.forgetSome(tx, tx.now)) < PORTION ? undefined : PAUSE_MS),
     });
-    if (this.#timer) this.#again(forgotten < PORTION ? EVERY_MS : PAUSE_MS);
+  }
+
+  /** Forgets one portion of what is too old at `now` (ms). @returns how many entries */
+  forgetSome(tx: WriteTransaction, now: number): Promise<number> {
+    return deleteEntriesBefore(tx.db, now - this.#keptMs, PORTION);
   }
 }

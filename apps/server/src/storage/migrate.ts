@@ -1,5 +1,6 @@
 /** Brings a database to the newest schema. Migrations are dated, frozen and forward-only. */
 import { Migrator, type Migration } from 'kysely/migration';
+import * as bookings from './migrations/2026-11-21-bookings.ts';
 import * as core from './migrations/2026-11-21-core.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
@@ -14,6 +15,7 @@ import type { Storage, WriteConnection } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
 const MIGRATIONS: Record<string, Migration> = {
+  '2026-11-21-bookings': bookings,
   '2026-11-21-core': core,
   '2026-11-21-message-search': messageSearch,
   '2026-11-21-orders': orders,

@@ -347,6 +347,43 @@ export interface ReviewsTable {
   created_at: number;
 }
 
+export interface BookingsTable {
+  id: string;
+  master_id: string;
+  client_id: string;
+  service_id: string | null;
+  service_name: string;
+  starts_at: number | null;
+  /** The offset in which the time was given, or `UTC`. */
+  time_zone: string | null;
+  /** Minutes. */
+  duration: number | null;
+  /** Hundredths. */
+  price_minor: number | null;
+  status: v2.BookingStatus;
+  cancelled_by: string | null;
+  /** The proposal that it came of. Unique, so that accepting one makes one booking. */
+  message_id: string | null;
+  created_at: number;
+  updated_at: number;
+  /** When the next booking is to be proposed; null where it is not to be. */
+  propose_at: number | null;
+  /** When it was. */
+  proposed_at: number | null;
+}
+
+/** After how many weeks a master's clients are proposed the next booking. */
+export interface AutoBookingRulesTable {
+  master_id: string;
+  weeks: number;
+}
+
+/** When what happens every so often is due next. */
+export interface ScheduledRunsTable {
+  name: string;
+  due_at: number;
+}
+
 export interface OrdersTable {
   id: number;
   number: string;
@@ -466,6 +503,9 @@ export interface Schema {
   follows: FollowsTable;
   friendships: FriendshipsTable;
   reviews: ReviewsTable;
+  bookings: BookingsTable;
+  auto_booking_rules: AutoBookingRulesTable;
+  scheduled_runs: ScheduledRunsTable;
   tickets: TicketsTable;
   ticket_messages: TicketMessagesTable;
   canned_replies: CannedRepliesTable;

@@ -7,6 +7,7 @@ import { UserDirectory } from '../../src/features/users/user-directory.ts';
 import { Follower } from '../../src/log/follower.ts';
 import { readEntries } from '../../src/log/stream-log.repository.ts';
 import { WriteQueue } from '../../src/log/write-queue.ts';
+import { Scheduler } from '../../src/scheduling/scheduler.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { ENGINES, openMigrated, temporaryFolder, type OpenEngine } from '../support/engines.ts';
 import { freshId, startServer } from '../support/server.ts';
@@ -23,10 +24,12 @@ function nodeOn(storage: Storage, seconds: number, queue?: WriteQueue) {
   const follower = new Follower(async (stream, version, limit) => await readEntries(storage.db, stream, version, limit));
   const writes = queue ?? new WriteQueue(storage, follower);
   const orders = new OrdersService(storage, writes, new UserDirectory(storage, follower), afterSeconds(seconds));
-  const escalation = new EscalationService(storage, writes, follower, logger, afterSeconds(seconds));
+  const scheduler = new Scheduler(storage, writes, logger);
+  const escalation = new EscalationService(storage, writes, follower, scheduler, logger, afterSeconds(seconds));
   return {
     orders,
     escalation,
+    scheduler,
     queue: writes,
     follower,
     escalated: () => warnings.flatMap(({ orderId }) => (orderId as number | undefined) ?? []),
@@ -48,8 +51,8 @@ for (const engine of ENGINES) {
       opened = await openMigrated(engine);
     });
     afterEach(async () => {
-      for (const { escalation, queue } of running.splice(0)) {
-        escalation.onModuleDestroy();
+      for (const { scheduler, queue } of running.splice(0)) {
+        await scheduler.onModuleDestroy();
         await queue.idle();
       }
     });
@@ -59,7 +62,7 @@ for (const engine of ENGINES) {
 
     test('"in ORDER_ESCALATE_AFTER_S": each once, those that were acknowledged or taken in hand never', async () => {
       const one = node(1);
-      one.escalation.onApplicationBootstrap();
+      one.scheduler.onApplicationBootstrap();
       const staff = freshId('staff');
       await one.queue.run([], (tx) =>
         tx.db
@@ -97,7 +100,7 @@ for (const engine of ENGINES) {
       const gone = node(1);
       const orphan = await make(gone);
       const started = node(3_600);
-      started.escalation.onApplicationBootstrap();
+      started.scheduler.onApplicationBootstrap();
       await expect.poll(() => started.escalated(), { timeout: 5_000 }).toEqual([orphan]);
     });
 
@@ -110,7 +113,7 @@ for (const engine of ENGINES) {
           ? [first, ...storages.map((storage) => node(1, storage))]
           : [first, node(1, opened.storage, first.queue), node(1, opened.storage, first.queue)];
       const made = await Promise.all(Array.from({ length: 120 }, () => make(first)));
-      for (const { escalation } of nodes) escalation.onApplicationBootstrap();
+      for (const { scheduler } of nodes) scheduler.onApplicationBootstrap();
       const all = () => nodes.flatMap(({ escalated }) => escalated()).toSorted((a, b) => a - b);
       await expect.poll(all, { timeout: 10_000 }).toHaveLength(made.length);
       const last = await make(first);
@@ -132,7 +135,7 @@ for (const engine of ENGINES) {
       };
       one.escalation.use(listener);
       const id = await make(one);
-      one.escalation.onApplicationBootstrap();
+      one.scheduler.onApplicationBootstrap();
       await expect.poll(() => told, { timeout: 8_000 }).toEqual([id]);
       expect((await readEntries(opened.storage.db, 'user:manager', 0, 10)).map(({ data }) => data)).toEqual([{ id }]);
     });

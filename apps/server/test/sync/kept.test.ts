@@ -1,6 +1,7 @@
 import type { v2 } from '@majlis/contract';
 import { describe, expect, test } from 'vitest';
 import { Retention } from '../../src/log/retention.ts';
+import { WriteQueue } from '../../src/log/write-queue.ts';
 import { caughtUp, makeGroup, makeUsers, ok, onServers, say, v2Client, v2Clients } from '../support/chats.ts';
 import { seededRandom } from '../support/random.ts';
 import type { Client } from '../support/sockets.ts';
@@ -11,7 +12,8 @@ onServers('the log', (server) => {
     const DAY_MS = 86_400_000;
     async function forget(days: number) {
       const retention = server().app.get(Retention, { strict: false });
-      while ((await retention.forgetSome(Date.now() + days * DAY_MS)) > 0);
+      const queue = server().app.get(WriteQueue, { strict: false });
+      while ((await queue.run([], (tx) => retention.forgetSome(tx, Date.now() + days * DAY_MS))) > 0);
     }
 
     test('"A version that is older than what is kept (`STREAM_RETENTION_DAYS`, 7) … answers `reset:true`"; what is younger is still there', async () => {

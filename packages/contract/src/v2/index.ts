@@ -1,5 +1,6 @@
 export * from './audit.ts';
 export * from './moderation.ts';
+export * from './bookings.ts';
 export * from './events.ts';
 export * from './message-types.ts';
 export * from './notifications.ts';

@@ -115,7 +115,7 @@ export class MessagesService {
   async edit(actor: Actor, chatId: string, messageId: string, content: string): Promise<MessageRecord> {
     const stream = await this.#streamOf(chatId, actor);
     return this.#queue.run([stream], async (tx) => {
-      const row = await this.#ofMember(tx, actor.userId, chatId, messageId);
+      const row = await this.ofMember(tx, actor.userId, chatId, messageId);
       if (row.sender_id !== actor.userId) throw new Failure('FORBIDDEN');
       if (row.type !== 'text') throw invalid('message_id', 'only text messages can be edited');
       if (row.edited_at === null) await keepOriginal(tx, stream, row);
@@ -148,7 +148,7 @@ export class MessagesService {
   async react(actor: Actor, chatId: string, messageId: string, emoji: string, on: boolean): Promise<void> {
     const stream = await this.#streamOf(chatId, on ? actor : undefined);
     await this.#queue.run([stream], async (tx) => {
-      await this.#ofMember(tx, actor.userId, chatId, messageId);
+      await this.ofMember(tx, actor.userId, chatId, messageId);
       const changed = await setReaction(tx.db, { message_id: messageId, user_id: actor.userId, emoji }, on, tx.now);
       if (!changed) return;
       const count = await countReactions(tx.db, messageId, emoji);
@@ -258,8 +258,8 @@ export class MessagesService {
     return chat.stream;
   }
 
-  /** The message, where the actor is a member at this commit and it has not been deleted. */
-  async #ofMember(tx: WriteTransaction, userId: string, chatId: string, messageId: string): Promise<MessageRow> {
+  /** The message, where the user is a member at this commit and it has not been deleted. @throws Failure FORBIDDEN, NOT_FOUND */
+  async ofMember(tx: WriteTransaction, userId: string, chatId: string, messageId: string): Promise<MessageRow> {
     if (!(await findMember(tx.db, chatId, userId))) throw new Failure('FORBIDDEN', undefined, 'Access denied');
     const row = await findMessage(tx.db, chatId, messageId);
     if (!row || row.deleted_at !== null) throw new Failure('NOT_FOUND', { field: 'message_id' });

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { SETTINGS } from '../../config/config.module.ts';
 import type { Settings } from '../../config/settings.ts';
@@ -6,6 +6,7 @@ import { Follower } from '../../log/follower.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { LOGGER } from '../../logger.ts';
+import { Scheduler } from '../../scheduling/scheduler.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ORDER_CREATED, ORDERS_STREAM, type OrderRecord } from './order-record.ts';
@@ -22,74 +23,37 @@ export interface EscalationListener {
 const NOBODY: EscalationListener = { streams: async () => [], escalated: async () => undefined };
 
 const PORTION = 50;
-const RETRY_MS = 1_000;
-// For orders whose node went away before their time, and whose announcement got lost on the way to this one.
-const LOOK_EVERY_MS = 60_000;
 
 /** Escalates orders that nobody acknowledged within `ORDER_ESCALATE_AFTER_S`: each once, however many nodes there are. */
 @Injectable()
-export class EscalationService implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #storage: Storage;
+export class EscalationService {
   readonly #queue: WriteQueue;
-  readonly #follower: Follower;
   readonly #logger: Logger;
-  readonly #afterMs: number;
   #listener = NOBODY;
-  #timer: NodeJS.Timeout | undefined;
-  /** When the next look is. */
-  #due = Infinity;
-  #stopped = false;
 
   constructor(
     @Inject(STORAGE) storage: Storage,
     queue: WriteQueue,
     follower: Follower,
+    scheduler: Scheduler,
     @Inject(LOGGER) logger: Logger,
     @Inject(SETTINGS) settings: Settings,
   ) {
-    this.#storage = storage;
     this.#queue = queue;
-    this.#follower = follower;
     this.#logger = logger;
-    this.#afterMs = settings.ORDER_ESCALATE_AFTER_S * 1000;
+    const lookAt = scheduler.add({
+      name: 'order-escalation',
+      next: () => nextEscalation(storage.db),
+      doSome: () => this.#escalateSome(),
+    });
+    follower.onEntry(({ stream, kind, createdAt }) => {
+      if (stream === ORDERS_STREAM && kind === ORDER_CREATED) lookAt(createdAt + settings.ORDER_ESCALATE_AFTER_S * 1000);
+    });
   }
 
   /** Makes `listener` the one who is told, besides the log. */
   use(listener: EscalationListener): void {
     this.#listener = listener;
-  }
-
-  onApplicationBootstrap(): void {
-    this.#follower.onEntry(({ stream, kind, createdAt }) => {
-      if (stream === ORDERS_STREAM && kind === ORDER_CREATED) this.#lookAt(createdAt + this.#afterMs);
-    });
-    this.#lookAt(Date.now());
-  }
-
-  onModuleDestroy(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-  }
-
-  #lookAt(time: number): void {
-    if (this.#stopped || time >= this.#due) return;
-    clearTimeout(this.#timer);
-    this.#due = time;
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, time - Date.now()));
-  }
-
-  async #look(): Promise<void> {
-    this.#due = Infinity;
-    try {
-      await this.#escalateSome();
-      // Where more are due than were taken, that is at once.
-      const next = await nextEscalation(this.#storage.db);
-      this.#lookAt(Math.min(next ?? Infinity, Date.now() + LOOK_EVERY_MS));
-    } catch (err) {
-      if (this.#stopped) return;
-      this.#logger.warn({ err }, 'Orders that nobody acknowledged cannot be looked for; tried again');
-      this.#lookAt(Date.now() + RETRY_MS);
-    }
   }
 
   async #escalateSome(): Promise<void> {

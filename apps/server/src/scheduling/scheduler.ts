@@ -13,7 +13,7 @@ export interface PeriodicWork {
   readonly name: string;
   everyMs: number;
   /** Runs in the transaction that claims the run. @returns after how many milliseconds it wants to run again, where that is before its time */
-  run(tx: WriteTransaction): Promise<number | undefined>;
+  run: (tx: WriteTransaction) => Promise<number | undefined>;
 }
 
 /** A word to whoever looks after work that something of it may be due. */

@@ -479,6 +479,41 @@ onServer('Depth on /chat', (server) => {
     expect(await boriss.ask('message:send', { conversationId: id, content: 'x' })).toMatchObject({ error: { code: 'FORBIDDEN' } });
   });
 
+  test('"Every socket gets a stream\'s events in `version` order, each once", over each transport, while another is joined and left', async () => {
+    const { anna, boris, clara, id } = await makeConversation(server());
+    const other = await makeDirect(server(), anna, boris);
+    const auth = { token: server().token(boris) };
+    const open: [string, Parameters<typeof connected>[2], string][] = [
+      ['/chat', { auth, transports: ['polling'] }, 'message:new'],
+      ['/chat', { auth, transports: ['polling', 'websocket'] }, 'chat:message'],
+      ['/chat', { auth, perMessageDeflate: { threshold: 0 } }, 'message:new'],
+      ['/', { auth }, 'chat:message'],
+    ];
+    const receivers = await Promise.all(
+      open.map(async ([namespace, options, name]) => {
+        const client = await connected(server().url, namespace, options);
+        await client.ask(name === 'message:new' ? 'conversation:join' : 'chat:join', { conversationId: id });
+        return { client, name };
+      }),
+    );
+    const [onRoot, onChat] = [await v2Client(server(), anna), await depthClient(server(), clara)];
+    const COUNT = 300;
+    const all = Array.from({ length: COUNT }, (_, i) => i + 1);
+    const content = (i: number) => `${i}${i % 20 === 0 ? ' large'.repeat(500) : ''}`;
+    await Promise.all([
+      ...all.map((i) => (i % 2 ? say(onRoot, id, content(i)) : onChat.ask('message:send', { conversationId: id, content: content(i) }))),
+      ...receivers.flatMap(({ client, name }) =>
+        ['join', 'leave', 'join', 'leave'].map((what) =>
+          client.ask(`${name === 'message:new' ? 'conversation' : 'chat'}:${what}`, { conversationId: other.id }),
+        ),
+      ),
+    ]);
+    for (const { client, name } of receivers) {
+      await client.next(name, ({ version }) => version === COUNT);
+      expect(client.of(name).map(({ version }) => version as number)).toEqual(all);
+    }
+  });
+
   test('the document’s `ChatClient` class, as it is written', async () => {
     const { anna, boris, id } = await makeConversation(server());
     const [annas, boriss] = await Promise.all([depthClient(server(), anna), depthClient(server(), boris)]);

@@ -34,9 +34,12 @@ export class NodeBus {
     link.want(ALL_NODES);
   }
 
-  /** Tells the other nodes. Lost where Redis is away. */
-  publish<Payload>(kind: BusKind<Payload>, payload: Payload): void {
-    this.#link?.publish('bus', ALL_NODES, JSON.stringify([kind.name, payload]));
+  /**
+   * Tells the other nodes. Lost where Redis is away.
+   * @param topic tells only those nodes whose sockets have the streams of that topic: `chat:<id>`, `user:<id>`; see `Topics`
+   */
+  publish<Payload>(kind: BusKind<Payload>, payload: Payload, topic = ALL_NODES): void {
+    this.#link?.publish('bus', topic, JSON.stringify([kind.name, payload]));
   }
 
   /** Calls `listener` with what other nodes publish; at start, so that nothing is missed. */

@@ -11,6 +11,8 @@ export type EntryListener = (entry: LogEntry) => void;
 export interface LogCarrier {
   /** Tells the other nodes; a hint that may get lost. */
   publish(entries: readonly LogEntry[]): void;
+  /** Tells the other nodes to look what these streams have come to: nobody knows what was committed. */
+  publishUnknown(streams: Iterable<string>): void;
 }
 
 interface StreamPosition {
@@ -20,12 +22,10 @@ interface StreamPosition {
   filling: boolean;
   /** The highest version known to exist. */
   known: number;
-  /** Never forgotten: see `follow`. */
-  kept: boolean;
 }
 
-// A position is needed only from a stream's latest entry to its next one on this node; beyond this many the oldest are forgotten,
-// and the stream is picked up again at its next entry.
+// Where a stream is not followed, its position is needed only from its latest entry to its next one on this node; beyond this many the
+// oldest are forgotten, and the stream is picked up again at its next entry.
 const POSITIONS = 200_000;
 const FILL_PAGE = 200;
 const RETRY_MS = 250;
@@ -38,7 +38,11 @@ export class Follower implements CommitListener {
   readonly #read: ReadAfter;
   readonly #carrier: LogCarrier | undefined;
   readonly #listeners: EntryListener[] = [];
-  readonly #positions = new Map<string, StreamPosition>();
+  readonly #skipListeners: ((stream: string) => void)[] = [];
+  /** Of streams that this node follows: whatever any node commits to them is told here. */
+  readonly #followed = new Map<string, StreamPosition>();
+  /** Of streams that this node only writes to. */
+  readonly #passing = new Map<string, StreamPosition>();
   #stopped = false;
 
   constructor(read: ReadAfter, carrier?: LogCarrier) {
@@ -52,11 +56,35 @@ export class Follower implements CommitListener {
   }
 
   /**
-   * From now on everything after `version` reaches the listeners. A stream that is not followed is picked up at the entry that comes
-   * next, and what other nodes committed before that is not looked for.
+   * Calls `listener` with a stream of which entries were passed over, or may have been: what memory made of them is old. Only with several
+   * nodes, and before the next entry is told.
+   */
+  onSkipped(listener: (stream: string) => void): void {
+    this.#skipListeners.push(listener);
+  }
+
+  /**
+   * From now on everything after `version` reaches the listeners. A stream that is not followed is picked up at the entry that this
+   * node commits next, and what other nodes committed before that is not looked for.
    */
   follow(stream: string, version: number): void {
-    this.#position(stream, version).kept = true;
+    if (this.#followed.has(stream)) return;
+    const position = this.#passing.get(stream) ?? { version, filling: false, known: version };
+    this.#passing.delete(stream);
+    this.#followed.set(stream, position);
+    this.#skipTo(stream, position, version);
+  }
+
+  /** What other nodes commit to a stream is of no interest here any more. */
+  unfollow(stream: string): void {
+    const position = this.#followed.get(stream);
+    if (!position || !this.#followed.delete(stream)) return;
+    this.#keep(stream, position);
+  }
+
+  /** Whether this node is told of all changes of a stream, so that memory can be held against the log. On one node always. */
+  follows(stream: string): boolean {
+    return this.#carrier === undefined || this.#followed.has(stream);
   }
 
   /** The version of a followed stream that listeners have had last. */
@@ -81,6 +109,7 @@ export class Follower implements CommitListener {
       // At least one more may exist; the read tells.
       this.#fill(stream, position, version + 1);
     }
+    this.#carrier?.publishUnknown(versions.keys());
   }
 
   /** Takes entries from a commit or from a carrier. */
@@ -88,6 +117,9 @@ export class Follower implements CommitListener {
     for (const entry of entries) {
       const position = this.#position(entry.stream, entry.version - 1);
       if (entry.version <= position.version) continue;
+      // Nobody here wants to know what other nodes wrote meanwhile.
+      if (entry.version > position.version + 1 && !position.filling && !this.follows(entry.stream))
+        this.#skipTo(entry.stream, position, entry.version - 1);
       if (entry.version === position.version + 1 && !position.filling) {
         position.version = entry.version;
         this.#tell(entry);
@@ -101,21 +133,27 @@ export class Follower implements CommitListener {
   }
 
   #position(stream: string, ifUnknown: number): StreamPosition {
-    let position = this.#positions.get(stream);
-    if (!position) {
-      position = { version: ifUnknown, filling: false, known: ifUnknown, kept: false };
-      this.#positions.set(stream, position);
-      if (this.#positions.size > POSITIONS) this.#forgetOldest();
-    }
+    const known = this.#followed.get(stream) ?? this.#passing.get(stream);
+    return known ?? this.#keep(stream, { version: ifUnknown, filling: false, known: ifUnknown });
+  }
+
+  #keep(stream: string, position: StreamPosition): StreamPosition {
+    this.#passing.set(stream, position);
+    if (this.#passing.size > POSITIONS) this.#forgetOldest();
     return position;
   }
 
   #forgetOldest(): void {
-    for (const [stream, { filling, kept }] of this.#positions) {
-      if (filling || kept) continue;
-      this.#positions.delete(stream);
+    for (const [stream, { filling }] of this.#passing) {
+      if (filling) continue;
+      this.#passing.delete(stream);
       return;
     }
+  }
+
+  #skipTo(stream: string, position: StreamPosition, version: number): void {
+    position.version = Math.max(position.version, version);
+    if (this.#carrier) for (const listener of this.#skipListeners) listener(stream);
   }
 
   #fill(stream: string, position: StreamPosition, known: number): void {
@@ -131,6 +169,8 @@ export class Follower implements CommitListener {
       try {
         const entries = await this.#read(stream, position.version, FILL_PAGE);
         for (const entry of entries) {
+          // Following may have begun meanwhile, from a later version.
+          if (entry.version <= position.version) continue;
           position.version = entry.version;
           this.#tell(entry);
         }

@@ -15,6 +15,7 @@ import { BATCH, batchItem, batchJson } from './event-batch.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
 import { deviceIdOf, localeOf, presentedToken, wantsBatches } from './handshake.ts';
+import { Interests } from './interests.ts';
 import { Metrics } from './metrics.ts';
 import { NAMESPACES, mayBeIn } from './namespaces.ts';
 import { TurnWriter } from './outbox.ts';
@@ -54,6 +55,7 @@ export class Connections implements OnModuleDestroy {
     private readonly limiter: RateLimiter,
     private readonly writer: TurnWriter,
     private readonly sessions: SessionRegistry,
+    private readonly interests: Interests,
     private readonly pipeline: Pipeline,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -173,6 +175,8 @@ export class Connections implements OnModuleDestroy {
     if (!mayBeIn(socket.nsp.name, role)) return { admitted: false, failure: new Failure('FORBIDDEN', { reason: 'forbidden' }) };
     // Only `/` tells the reason. What the other namespaces of a connection did would only blur how the device's latest one ended.
     const connected = () => this.devices.connected({ ...identity, device });
+    const { carries } = this.#rules(socket);
+    await whileStoreAway(() => this.interests.enter(identity.userId, (prefix) => carries.has(prefix)), since);
     const reason = socket.nsp.name === '/' ? await whileStoreAway(connected, since) : 'connection_established';
     return {
       admitted: true,

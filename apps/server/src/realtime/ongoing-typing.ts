@@ -24,12 +24,15 @@ const ELSEWHERE_GRACE_MS = 1_500;
 export class OngoingTyping<Typing extends SocketTyping> {
   readonly #bySocket = new Map<string, Map<string, Ongoing<Typing>>>();
   readonly #placeOf: (typing: Typing) => string;
+  readonly #topicOf: ((typing: Typing) => string) | undefined;
   readonly #kind: BusKind<Typing>;
   readonly #bus: NodeBus;
   readonly #listeners: ((typing: Typing) => void)[] = [];
 
-  constructor(bus: NodeBus, kind: BusKind<Typing>, placeOf: (typing: Typing) => string) {
+  /** @param topicOf to which nodes it is of interest; by default to all */
+  constructor(bus: NodeBus, kind: BusKind<Typing>, placeOf: (typing: Typing) => string, topicOf?: (typing: Typing) => string) {
     this.#bus = bus;
+    this.#topicOf = topicOf;
     this.#kind = kind;
     this.#placeOf = placeOf;
     bus.on(kind, (typing) => {
@@ -79,7 +82,7 @@ export class OngoingTyping<Typing extends SocketTyping> {
 
   #tell(typing: Typing): void {
     this.#tellHere(typing);
-    this.#bus.publish(this.#kind, typing);
+    this.#bus.publish(this.#kind, typing, this.#topicOf?.(typing));
   }
 
   #tellHere(typing: Typing): void {

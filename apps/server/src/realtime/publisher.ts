@@ -35,6 +35,11 @@ export interface StreamKind {
   view?(session: Session, stream: string): string;
   /** True where an entry changes who the members are: what is kept of the stream's audience is dropped before it is published. */
   changesMembers(entry: LogEntry): boolean;
+  /**
+   * What this node must listen to so that a user's sockets get their streams of this kind from other nodes; see `Interests`. Not for
+   * streams that are followed in any case, or by each socket that joins.
+   */
+  topics?(userId: string): readonly string[] | Promise<readonly string[]>;
   /** Called after an entry has been given to the sockets of this node. */
   published?(entry: LogEntry, audience: Audience): void;
 }
@@ -128,6 +133,11 @@ export class Publisher {
   /** An entry as `dialect` shows it; undefined where the dialect does not carry its kind. */
   project(entry: LogEntry, dialect: string): WireEvent | undefined {
     return this.#projections.get(entry.kind)?.[dialect]?.(entry);
+  }
+
+  /** All kinds that were made known. */
+  kinds(): Iterable<StreamKind> {
+    return this.#kinds.values();
   }
 
   /** The kind of a stream. */

@@ -8,6 +8,7 @@ import { Follower } from '../log/follower.ts';
 import { LOGGER } from '../logger.ts';
 import { Connections } from './connections.ts';
 import { EventLog } from './event-log.ts';
+import { Interests } from './interests.ts';
 import { Metrics } from './metrics.ts';
 import { TurnWriter } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
@@ -22,6 +23,7 @@ import { SocketServer } from './socket-server.ts';
   providers: [
     SessionRegistry,
     Publisher,
+    Interests,
     Connections,
     SocketServer,
     {
@@ -52,7 +54,7 @@ import { SocketServer } from './socket-server.ts';
         }),
     },
   ],
-  exports: [SessionRegistry, Publisher, Connections, Metrics, Pipeline, TurnWriter],
+  exports: [SessionRegistry, Publisher, Interests, Connections, Metrics, Pipeline, TurnWriter],
 })
 export class RealtimeModule implements OnModuleInit {
   constructor(
@@ -63,5 +65,6 @@ export class RealtimeModule implements OnModuleInit {
   // After the directories' own listeners, which their constructors added: what is kept in memory is current when an entry is published.
   onModuleInit(): void {
     this.follower.onEntry((entry) => this.publisher.publish(entry));
+    this.follower.onSkipped((stream) => this.publisher.forgetAudience(stream));
   }
 }

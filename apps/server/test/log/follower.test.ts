@@ -150,6 +150,7 @@ describe('follower', () => {
         carried.push(...entries);
         other.receive(entries);
       },
+      publishUnknown: () => undefined,
     });
     const here: LogEntry[] = [];
     node.onEntry((entry) => here.push(entry));
@@ -157,6 +158,29 @@ describe('follower', () => {
     expect(here).toEqual(carried);
     expect(told).toEqual(carried);
     expect(carried.map(({ version }) => version)).toEqual([1, 2, 3]);
+  });
+
+  test('with other nodes: what is followed is told whole; of what is not, what they wrote is passed over, and memory is told so', async () => {
+    const node = new Follower(read, { publish: () => undefined, publishUnknown: () => undefined });
+    const skipped: string[] = [];
+    node.onEntry((entry) => told.push(entry));
+    node.onSkipped((id) => skipped.push(id));
+    const entries = await committedElsewhere(stream, 9);
+    const other = `${stream}:other`;
+    node.receive([entries[0]!, entries[3]!]);
+    expect(versions()).toEqual([1, 4]);
+    expect([skipped, reads]).toEqual([[stream], []]);
+    expect(node.follows(stream)).toBe(false);
+    // From the version where following begins.
+    node.follow(stream, 6);
+    node.follow(other, 0);
+    expect(skipped).toEqual([stream, stream, other]);
+    expect(node.follows(stream)).toBe(true);
+    node.receive([entries[5]!, entries[8]!]);
+    await toldInTheEnd([1, 4, 7, 8, 9]);
+    node.unfollow(stream);
+    expect(node.follows(stream)).toBe(false);
+    expect(node.reached(stream)).toBe(9);
   });
 
   test('"Every socket gets a stream\'s events in version order, each once, on every node": shuffled, repeated, lost, a store that comes and goes', async () => {

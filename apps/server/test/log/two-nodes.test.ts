@@ -34,7 +34,10 @@ describe.skipIf(postgres.missing)('two nodes on one PostgreSQL', () => {
     nodes = storages.map((storage, i) => {
       const read = async (id: string, version: number, limit: number) => await readEntries(storage.db, id, version, limit);
       // A carrier as quick as it can be: the other node hears of it before this one's writers do.
-      const follower: Follower = new Follower(read, { publish: (entries) => nodes[1 - i]!.follower.receive(entries) });
+      const follower: Follower = new Follower(read, {
+        publish: (entries) => nodes[1 - i]!.follower.receive(entries),
+        publishUnknown: () => undefined,
+      });
       const told: LogEntry[] = [];
       follower.onEntry((entry) => told.push(entry));
       return { storage, follower, told, queue: new WriteQueue(storage, follower) };
@@ -58,6 +61,7 @@ describe.skipIf(postgres.missing)('two nodes on one PostgreSQL', () => {
     const seed = `SEED=${random.seed}`;
     const streams = upTo(10).map((n) => `${stream}:${n}`);
     // From here on both nodes have sockets that listen.
+    for (const id of streams) for (const { follower } of nodes) follower.follow(id, 0);
     for (const id of streams) await nodes[0].queue.run([id], append(id));
 
     const touch: Command<string[], number[]> = {

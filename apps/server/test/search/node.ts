@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { NodeBus } from '../../src/cluster/node-bus.ts';
 import { ChatDirectory } from '../../src/features/chats/chat-directory.ts';
 import { ChatsService } from '../../src/features/chats/chats.service.ts';
 import { MessagesService } from '../../src/features/chats/messages.service.ts';
@@ -32,7 +33,7 @@ export function searchNode(storage: Storage): SearchNode {
   const blocks = new BlocksService(storage, queue, users);
   const directory = new ChatDirectory(storage, follower, blocks);
   const chats = new ChatsService(storage, queue, directory, users, blocks);
-  const messages = new MessagesService(storage, queue, directory, chats, new ReceiptsService(queue, directory), users);
+  const messages = new MessagesService(storage, queue, directory, chats, new ReceiptsService(queue, directory, new NodeBus(undefined, logger)), users);
   const indexer = new SearchIndexer(storage, queue, follower, logger);
   return { chats, messages, indexer, search: new SearchService(storage, indexer, chats, messages), queue, warnings };
 }

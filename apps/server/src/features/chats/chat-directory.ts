@@ -26,6 +26,8 @@ export interface KnownChat {
   readonly members: Map<string, Membership>;
   /** Of a direct chat: who may not write in it, because the other has blocked them. */
   readonly blocked: ReadonlySet<string> | undefined;
+  /** When it was read from the store (`performance.now`). */
+  readonly readAt: number;
   /** The version of the chat's stream up to which `members` is exact. */
   version: number;
   lastSeq: number;
@@ -54,6 +56,9 @@ const CHANGES_MEMBERS = new Set(['chat.changed']);
 // A bound on members kept, not on chats: one chat of 5,000 costs what 2,500 direct chats do.
 const KEPT_MEMBERSHIPS = 1_000_000;
 
+// What other nodes know of a chat's receipts and have stored by then: nobody tells a node that does not follow the chat.
+const RECEIPTS_OLD_MS = 1_000;
+
 /**
  * The chats that are being used, in memory, so that sending a message asks the database nothing. Dropped when the log says that the
  * members changed; a writer holds `version` against the locked stream and asks the database where they differ.
@@ -62,6 +67,7 @@ const KEPT_MEMBERSHIPS = 1_000_000;
 export class ChatDirectory {
   readonly #storage: Storage;
   readonly #blocks: BlocksService;
+  readonly #follower: Follower;
   readonly #chats = new Map<string, KnownChat>();
   readonly #byStream = new Map<string, KnownChat>();
   readonly #loading = new Map<string, Loading>();
@@ -76,6 +82,10 @@ export class ChatDirectory {
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower, blocks: BlocksService) {
     this.#storage = storage;
     this.#blocks = blocks;
+    this.#follower = follower;
+    follower.onSkipped((stream) => {
+      if (stream.startsWith('chat:')) this.forget(stream.slice(5));
+    });
     follower.onEntry((entry) => {
       // A load that began before this entry may have read what was before it.
       if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(entry.stream.slice(CHAT_PREFIX.length));
@@ -92,14 +102,20 @@ export class ChatDirectory {
     });
   }
 
-  /** The chat where memory knows it. */
+  /** The chat where memory knows it. Of one that this node does not follow it may be old: for what goes to sockets here, not for who may do what. */
   known(chatId: string): KnownChat | undefined {
     return this.#chats.get(chatId);
   }
 
-  /** The chat. @throws Failure CHAT_NOT_FOUND where there is none, or the id has another form */
+  /** The chat where memory knows it as the log has told it so far. */
+  current(chatId: string): KnownChat | undefined {
+    const chat = this.#chats.get(chatId);
+    return chat && this.#follower.follows(chatStream(chatId)) ? chat : undefined;
+  }
+
+  /** The chat, as it is now. @throws Failure CHAT_NOT_FOUND where there is none, or the id has another form */
   async get(chatId: string): Promise<KnownChat> {
-    const chat = this.#chats.get(chatId) ?? (isUuid(chatId) ? await this.#load(chatId) : undefined);
+    const chat = this.current(chatId) ?? (isUuid(chatId) ? await this.#loadCurrent(chatId) : undefined);
     if (!chat) throw new Failure('CHAT_NOT_FOUND');
     return chat;
   }
@@ -129,6 +145,12 @@ export class ChatDirectory {
     members.set(userId, delivered);
   }
 
+  /** Another node says how far a member has received, and stores it; what waits here to be stored must not take it back. */
+  restated(chatId: string, userId: string, delivered: SeqRanges): void {
+    const members = this.#unstored.get(chatId);
+    if (members?.has(userId)) members.set(userId, delivered);
+  }
+
   /** Stores everything that is not stored yet, one call after the other. Where `store` fails all of it is kept. @throws what `store` throws */
   async storeUnstored(store: (all: readonly UnstoredDelivery[]) => Promise<void>): Promise<void> {
     if (this.#unstored.size === 0) return;
@@ -147,6 +169,19 @@ export class ChatDirectory {
       this.#storing = new Map();
       this.#stored++;
     }
+  }
+
+  // Several nodes, and no socket here that has the chat: another node may have changed it unheard.
+  async #loadCurrent(chatId: string): Promise<KnownChat | undefined> {
+    const known = this.#chats.get(chatId);
+    if (known) {
+      const stream = chatStream(chatId);
+      const counters = (await readCounters(this.#storage.db, [stream])).get(stream);
+      const recent = performance.now() - known.readAt < RECEIPTS_OLD_MS;
+      if (recent && known.version === counters?.version && this.#chats.get(chatId) === known) return known;
+      this.forget(chatId);
+    }
+    return this.#load(chatId);
   }
 
   #load(chatId: string): Promise<KnownChat | undefined> {
@@ -172,6 +207,7 @@ export class ChatDirectory {
   }
 
   #readOnce(chatId: string): Promise<KnownChat | undefined> {
+    const readAt = performance.now();
     return this.#storage.snapshot(async (db) => {
       const chat = await findChat(db, chatId);
       if (!chat) return undefined;
@@ -185,7 +221,7 @@ export class ChatDirectory {
       const { version, seq: lastSeq } = counters;
       const [one, other] = members.keys();
       const blocked = chat.type === 'direct' ? await this.#blocks.blockedAmong(db, one!, other!) : undefined;
-      return { id: chatId, stream, type: chat.type, createdBy: chat.created_by, members, blocked, version, lastSeq };
+      return { id: chatId, stream, type: chat.type, createdBy: chat.created_by, members, blocked, readAt, version, lastSeq };
     });
   }
 

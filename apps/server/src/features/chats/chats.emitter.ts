@@ -2,15 +2,17 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { depth, v2 } from '@majlis/contract';
 import type { LogEntry } from '../../log/log-entry.ts';
 import { StreamLog } from '../../log/stream-log.ts';
+import { Interests } from '../../realtime/interests.ts';
 import { Publisher, type Audience, type Interest, type StreamKind } from '../../realtime/publisher.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { SyncService } from '../sync/sync.service.ts';
+import { UserStreams } from '../users/user-streams.ts';
 import { chatStream } from './chat-id.ts';
 import { ChatDirectory } from './chat-directory.ts';
-import type { DeletedMessage } from './chat-entries.ts';
+import type { ChatAdded, ChatRemoved, DeletedMessage } from './chat-entries.ts';
 import { CHAT_PROJECTIONS } from './chats.projection.ts';
 import { readChatIds, unreadCounts } from './chats.repository.ts';
 import { ChatsService } from './chats.service.ts';
@@ -64,6 +66,8 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     private readonly reading: ReadingService,
     private readonly typists: TypingService,
     private readonly sessions: SessionRegistry,
+    private readonly userStreams: UserStreams,
+    private readonly interests: Interests,
     @Inject(STORAGE) private readonly storage: Storage,
   ) {}
 
@@ -79,13 +83,18 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     this.syncing.register({
       prefix: 'chat',
       authorize: async (userId, id) => this.receipts.watermarks(await this.chats.ofMember(userId, id)),
-      streamsOf: async (userId) => (await readChatIds(this.storage.db, userId)).map(chatStream),
+      streamsOf: (userId) => this.topics(userId),
       fetched: (userId, stream, entries) => this.#fetched(userId, stream, entries),
     });
     this.receipts.onDelivered((deliveries) => deliveries.forEach((delivery) => this.#tellDelivered(delivery)));
     this.reading.onRead((receipt) => this.#tellRead(receipt));
     this.typists.onTyping((typing) => void this.#tellTyping(typing));
     this.sessions.onClose((session) => this.typists.disconnected(session.id));
+    this.userStreams.onPublished((userId, entry) => this.#membershipChanged(userId, entry));
+  }
+
+  async topics(userId: string): Promise<string[]> {
+    return (await readChatIds(this.storage.db, userId)).map(chatStream);
   }
 
   members(id: string) {
@@ -127,6 +136,13 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     for (const userId of recipients)
       this.publisher.toUser(userId, told, (session) => session.carries(this.prefix) && chatInterest(session, stream) === 'summary');
     return new Set([...users, ...recipients]);
+  }
+
+  #membershipChanged(userId: string, { kind, data }: LogEntry): void {
+    if (kind === 'chat.added') {
+      const { chat, chatVersion } = data as ChatAdded;
+      this.interests.add(userId, this.prefix, chatStream(chat.id), chatVersion);
+    } else if (kind === 'chat.removed') this.interests.remove(userId, this.prefix, chatStream((data as ChatRemoved).chatId));
   }
 
   #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {

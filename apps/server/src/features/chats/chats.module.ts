@@ -11,9 +11,11 @@ import { ReadingService } from './reading.service.ts';
 import { ReceiptsService } from './receipts.service.ts';
 import { TypingService } from './typing.service.ts';
 import { V2ChatsGateway } from './v2-chats.gateway.ts';
+import { UserSocketsModule } from '../users/user-sockets.module.ts';
 import { UsersService } from '../users/users.service.ts';
 
 @Module({
+  imports: [UserSocketsModule],
   providers: [
     ChatContacts,
     ChatDirectory,

@@ -77,7 +77,7 @@ export class ChatsService {
 
   /** The chat, of which `userId` is a member. @throws Failure CHAT_NOT_FOUND, FORBIDDEN */
   async ofMember(userId: string, chatId: string): Promise<KnownChat> {
-    const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId));
+    const chat = this.#directory.current(chatId) ?? (await this.#directory.get(chatId));
     if (!chat.members.has(userId)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
     return chat;
   }

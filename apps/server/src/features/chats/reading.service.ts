@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS } from '@majlis/contract';
 import { Failure } from '../../errors.ts';
+import { busKind, NodeBus } from '../../cluster/node-bus.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { chatStream } from './chat-id.ts';
 import { unreadCounts } from './chats.repository.ts';
 import { ChatsService } from './chats.service.ts';
 import { findMessage, moveReadWatermark, othersMessages } from './messages.repository.ts';
@@ -24,6 +26,8 @@ export interface ReadReceipt {
   sessionId: string | null;
 }
 
+const BECAME_READ = busKind<ReadReceipt>('reading.read');
+
 /** Moving the read watermark. */
 @Injectable()
 export class ReadingService {
@@ -31,9 +35,12 @@ export class ReadingService {
   readonly #queue: WriteQueue;
   readonly #chats: ChatsService;
   readonly #receipts: ReceiptsService;
+  readonly #bus: NodeBus;
   readonly #listeners: ((receipt: ReadReceipt) => void)[] = [];
 
-  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, chats: ChatsService, receipts: ReceiptsService) {
+  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, chats: ChatsService, receipts: ReceiptsService, bus: NodeBus) {
+    this.#bus = bus;
+    bus.on(BECAME_READ, (receipt) => this.#tell(receipt));
     this.#storage = storage;
     this.#queue = queue;
     this.#chats = chats;
@@ -67,12 +74,17 @@ export class ReadingService {
     }));
     const tellSenders = chat.members.size <= LIMITS.receiptsPushedUpToMembers;
     const receipt: ReadReceipt = { chatId, readBy: userId, readAt, messageId, messages, tellSenders, sessionId: reader.sessionId };
-    for (const listener of this.#listeners) listener(receipt);
+    this.#tell(receipt);
+    this.#bus.publish(BECAME_READ, receipt, chatStream(chatId));
     return readAt;
   }
 
   /** How many messages of others the user has not read in a chat. */
   async unread(userId: string, chatId: string): Promise<number> {
     return (await unreadCounts(this.#storage.db, chatId, [userId])).get(userId) ?? 0;
+  }
+
+  #tell(receipt: ReadReceipt): void {
+    for (const listener of this.#listeners) listener(receipt);
   }
 }

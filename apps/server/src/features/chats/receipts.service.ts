@@ -1,7 +1,9 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { LIMITS } from '@majlis/contract';
+import { busKind, NodeBus } from '../../cluster/node-bus.ts';
 import { WriteQueue, type Command } from '../../log/write-queue.ts';
 import { ChatDirectory, type KnownChat, type Membership, type UnstoredDelivery } from './chat-directory.ts';
+import { chatStream } from './chat-id.ts';
 import type { MessageRecord, MessageStatus } from './message-record.ts';
 import { storeDelivered } from './messages.repository.ts';
 import { addRange, covers } from './seq-ranges.ts';
@@ -10,10 +12,30 @@ import { addRange, covers } from './seq-ranges.ts';
 export interface Delivery {
   chatId: string;
   messageId: string;
+  seq: number;
   senderId: string;
   deliveredTo: readonly string[];
   deliveredAt: number;
 }
+
+/** Members received everything from one message of a chat to another. */
+interface Received {
+  chatId: string;
+  users: readonly string[];
+  from: number;
+  to: number;
+}
+
+/** A member has read up to a message. */
+interface HasRead {
+  chatId: string;
+  userId: string;
+  seq: number;
+}
+
+const DELIVERED = busKind<readonly Delivery[]>('receipts.delivered');
+const CROWD_RECEIVED = busKind<Received>('receipts.crowd');
+const READ = busKind<HasRead>('receipts.read');
 
 // Receipts are states: what a crash loses of them is told again when the message is next fetched.
 const STORE_EVERY_MS = 1_000;
@@ -35,11 +57,15 @@ const STORE_DELIVERED: Command<readonly UnstoredDelivery[], void> = {
   },
 };
 
-/** How far each member has received and read: kept in memory, stored a little later and all at once. */
+/**
+ * How far each member has received and read: kept in memory, stored a little later and all at once. Every node that has the chat keeps
+ * the same; who has the recipient's socket says so, and stores it.
+ */
 @Injectable()
 export class ReceiptsService implements OnApplicationShutdown {
   readonly #queue: WriteQueue;
   readonly #directory: ChatDirectory;
+  readonly #bus: NodeBus;
   readonly #listeners: ((deliveries: readonly Delivery[]) => void)[] = [];
   /** In chats with many members: since when each audience has had every message. */
   readonly #crowds = new Map<string, { chat: KnownChat; users: ReadonlySet<string>; from: number; to: number }>();
@@ -47,9 +73,19 @@ export class ReceiptsService implements OnApplicationShutdown {
   /** The latest `store`. */
   #storing = Promise.resolve();
 
-  constructor(queue: WriteQueue, directory: ChatDirectory) {
+  constructor(queue: WriteQueue, directory: ChatDirectory, bus: NodeBus) {
     this.#queue = queue;
     this.#directory = directory;
+    this.#bus = bus;
+    bus.on(DELIVERED, (deliveries) => void this.#deliveredElsewhere(deliveries));
+    bus.on(CROWD_RECEIVED, ({ chatId, users, from, to }) => {
+      const chat = directory.known(chatId);
+      if (chat) for (const userId of users) this.#merge(chat, userId, from, to);
+    });
+    bus.on(READ, ({ chatId, userId, seq }) => {
+      const chat = directory.known(chatId);
+      if (chat) this.#hasRead(chat, userId, seq);
+    });
   }
 
   /** Calls `listener` with deliveries that senders are to be told of. */
@@ -67,7 +103,7 @@ export class ReceiptsService implements OnApplicationShutdown {
     this.#advance(chat, message.senderId, seq);
     for (const userId of users) if (userId !== message.senderId && this.#advance(chat, userId, seq)) deliveredTo.push(userId);
     if (deliveredTo.length === 0) return;
-    this.#tell([{ chatId: chat.id, messageId: message.id, senderId: message.senderId, deliveredTo, deliveredAt: Date.now() }]);
+    this.#tell([{ chatId: chat.id, messageId: message.id, seq, senderId: message.senderId, deliveredTo, deliveredAt: Date.now() }]);
   }
 
   /** A member fetched these messages, ascending and without gaps. */
@@ -77,7 +113,7 @@ export class ReceiptsService implements OnApplicationShutdown {
     const deliveredAt = Date.now();
     const deliveries = messages
       .filter(({ seq, senderId }) => senderId !== userId && added.some(([from, to]) => from <= seq && seq <= to))
-      .map(({ id, senderId }) => ({ chatId: chat.id, messageId: id, senderId, deliveredTo: [userId], deliveredAt }));
+      .map(({ id, seq, senderId }) => ({ chatId: chat.id, messageId: id, seq, senderId, deliveredTo: [userId], deliveredAt }));
     if (deliveries.length > 0) this.#tell(deliveries);
   }
 
@@ -85,11 +121,10 @@ export class ReceiptsService implements OnApplicationShutdown {
   read(chat: KnownChat, userId: string, seq: number): void {
     // A chat that is being loaded may have been read before this was stored.
     if (!this.#directory.known(chat.id)) this.#directory.forget(chat.id);
-    const member = this.#current(chat).members.get(userId);
-    if (!member) return;
-    member.readSeq = Math.max(member.readSeq, seq);
+    if (!this.#hasRead(chat, userId, seq)) return;
     // Who has read has received, though perhaps never fetched (a notification's text, another node).
     this.#add(chat, userId, 1, seq);
+    this.#bus.publish(READ, { chatId: chat.id, userId, seq }, chatStream(chat.id));
   }
 
   /** How far a message has come with all members but its sender. */
@@ -147,7 +182,40 @@ export class ReceiptsService implements OnApplicationShutdown {
     const crowd = this.#crowds.get(chatId);
     if (!crowd) return;
     this.#crowds.delete(chatId);
-    for (const userId of crowd.users) this.#add(crowd.chat, userId, crowd.from, crowd.to);
+    const { chat, users, from, to } = crowd;
+    for (const userId of users) this.#add(chat, userId, from, to);
+    this.#bus.publish(CROWD_RECEIVED, { chatId, users: [...users], from, to }, chatStream(chatId));
+  }
+
+  /** @returns false where the user is no member */
+  #hasRead(chat: KnownChat, userId: string, seq: number): boolean {
+    const member = this.#current(chat).members.get(userId);
+    if (!member) return false;
+    member.readSeq = Math.max(member.readSeq, seq);
+    return true;
+  }
+
+  // A recipient with sockets on two nodes is told of by both: the sender's sockets hear of the first.
+  async #deliveredElsewhere(deliveries: readonly Delivery[]): Promise<void> {
+    const { chatId } = deliveries[0]!;
+    // Where the store is away nobody is told: `sync` says how far everybody has come.
+    const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId).catch(() => undefined));
+    if (!chat) return;
+    const news = deliveries.flatMap((delivery) => {
+      const deliveredTo = delivery.deliveredTo.filter((userId) => this.#merge(chat, userId, delivery.seq, delivery.seq));
+      return deliveredTo.length === 0 ? [] : [{ ...delivery, deliveredTo }];
+    });
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  /** Another node says that a member received, and stores it. @returns false where it was known */
+  #merge(chat: KnownChat, userId: string, from: number, to: number): boolean {
+    const member = this.#current(chat).members.get(userId);
+    if (!member) return false;
+    const { ranges, added } = addRange(member.delivered, from, to);
+    member.delivered = ranges;
+    this.#directory.restated(chat.id, userId, ranges);
+    return added.length > 0;
   }
 
   /** A member got the live message `seq`. @returns false where it had been received */
@@ -183,7 +251,9 @@ export class ReceiptsService implements OnApplicationShutdown {
     this.#timer ??= setTimeout(() => void this.store(), STORE_EVERY_MS);
   }
 
+  /** @param deliveries of one chat */
   #tell(deliveries: readonly Delivery[]): void {
     for (const listener of this.#listeners) listener(deliveries);
+    this.#bus.publish(DELIVERED, deliveries, chatStream(deliveries[0]!.chatId));
   }
 }

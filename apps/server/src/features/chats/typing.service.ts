@@ -3,6 +3,7 @@ import { LIMITS } from '@majlis/contract';
 import { busKind, NodeBus } from '../../cluster/node-bus.ts';
 import { OngoingTyping, type SocketTyping } from '../../realtime/ongoing-typing.ts';
 import { UserDirectory } from '../users/user-directory.ts';
+import { chatStream } from './chat-id.ts';
 import { ChatsService } from './chats.service.ts';
 
 /** Somebody types in a chat, or stopped. */
@@ -21,7 +22,12 @@ export class TypingService {
   constructor(chats: ChatsService, users: UserDirectory, bus: NodeBus) {
     this.#chats = chats;
     this.#users = users;
-    this.#ongoing = new OngoingTyping(bus, busKind<Typing>('chats.typing'), ({ chatId }) => chatId);
+    this.#ongoing = new OngoingTyping(
+      bus,
+      busKind<Typing>('chats.typing'),
+      ({ chatId }) => chatId,
+      ({ chatId }) => chatStream(chatId),
+    );
   }
 
   /** Calls `listener` with what the others in a chat are to be told. */

@@ -6,6 +6,7 @@ import { Failure } from '../../errors.ts';
 import { Follower } from '../../log/follower.ts';
 import type { LogEntry } from '../../log/log-entry.ts';
 import { StreamLog } from '../../log/stream-log.ts';
+import { Topics } from '../../log/topics.ts';
 import { LOGGER } from '../../logger.ts';
 import { Connections } from '../../realtime/connections.ts';
 import { errorBody } from '../../realtime/error-body.ts';
@@ -52,10 +53,13 @@ export class OrderFeed implements OnModuleInit, StreamKind {
     private readonly sessions: SessionRegistry,
     private readonly connections: Connections,
     private readonly users: UserDirectory,
+    private readonly following: Topics,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.follower.follow(ORDERS_STREAM, (await this.orders.streamState()).version);
+    const { version } = await this.orders.streamState();
+    this.follower.follow(ORDERS_STREAM, version);
+    this.following.followFrom(ORDERS_STREAM, version);
     this.publisher.register(this);
     this.publisher.registerProjections(ORDER_PROJECTIONS);
     this.syncing.register({

@@ -28,6 +28,7 @@ import {
   pageTicketMessages,
   pageTickets,
   ticketRecord,
+  ticketVersions,
   updateTicket,
   type TicketFilter,
   type TicketPosition,
@@ -96,6 +97,22 @@ export class SupportService {
   async streamsOf(userId: string): Promise<string[]> {
     const tickets = await findFollowed(this.#storage.db, userId, await this.#staff.has(userId), FOLLOWED);
     return tickets.map(({ id, owner_id }) => ticketStream(owner_id === userId ? 'owner' : 'staff', id));
+  }
+
+  /** Whether a user is on the staff's side of tickets, by what the store says now. */
+  isStaff(userId: string): Promise<boolean> {
+    return this.#staff.has(userId);
+  }
+
+  /** The versions of the owner's streams of people's tickets, by person. */
+  async ownerVersions(ownerIds: readonly string[]): Promise<Map<string, Map<string, number>>> {
+    const rows = Map.groupBy(await ticketVersions(this.#storage.db, 'owner', ownerIds), ({ owner_id }) => owner_id);
+    return new Map(Array.from(rows, ([ownerId, tickets]) => [ownerId, versionsOf('owner', tickets)]));
+  }
+
+  /** The versions of the staff's streams of all tickets. */
+  async staffVersions(): Promise<Map<string, number>> {
+    return versionsOf('staff', await ticketVersions(this.#storage.db, 'staff'));
   }
 
   /** Makes a ticket with its first message. @throws Failure UNAVAILABLE */
@@ -314,4 +331,8 @@ async function views(db: Database, rows: readonly TicketRow[], userId: string): 
     const side = sideOf(row);
     return { ticket: ticketRecord(row, side), version: row[`${side}_version`], lastMessage: last.get(row.id) ?? null };
   });
+}
+
+function versionsOf(side: Side, tickets: readonly { id: string; version: number }[]): Map<string, number> {
+  return new Map(tickets.map(({ id, version }) => [ticketStream(side, id), version]));
 }

@@ -65,13 +65,15 @@ export function messageRecord(row: TicketMessagesTable, side: Side): SupportMess
   };
 }
 
+const streamOf = (side: Side) => sql<string>`${sql.lit(ticketStream(side, ''))} || t.id`;
+
 function ticketRows(db: Database) {
   return db
     .selectFrom('tickets as t')
     .innerJoin('users as o', 'o.id', 't.owner_id')
     .leftJoin('users as a', 'a.id', 't.assignee_id')
-    .leftJoin('streams as os', (join) => join.on('os.id', '=', sql<string>`${sql.lit(`${STREAM_PREFIX.owner}:`)} || t.id`))
-    .leftJoin('streams as ss', (join) => join.on('ss.id', '=', sql<string>`${sql.lit(`${STREAM_PREFIX.staff}:`)} || t.id`))
+    .leftJoin('streams as os', (join) => join.on('os.id', '=', streamOf('owner')))
+    .leftJoin('streams as ss', (join) => join.on('ss.id', '=', streamOf('staff')))
     .selectAll('t')
     .select((eb) => [
       'o.name as owner_name',
@@ -119,6 +121,19 @@ export async function findFollowed(
   const own = await rows.where('owner_id', '=', userId).execute();
   if (!isStaff) return own;
   return [...own, ...(await rows.where('owner_id', '!=', userId).where('status', '!=', 'closed').execute())];
+}
+
+/** The versions of tickets' streams as one side has them, with the tickets' owners: of all tickets, or of some owners'. */
+export function ticketVersions(
+  db: Database,
+  side: Side,
+  ownerIds?: readonly string[],
+): Promise<{ id: string; owner_id: string; version: number }[]> {
+  const rows = db
+    .selectFrom('tickets as t')
+    .innerJoin('streams as s', (join) => join.on('s.id', '=', streamOf(side)))
+    .select(['t.id', 't.owner_id', 's.version']);
+  return (ownerIds ? rows.where('t.owner_id', 'in', ownerIds) : rows).execute();
 }
 
 export async function insertTicket(db: Database, ticket: TicketsTable): Promise<void> {

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Failure } from '../../errors.ts';
 import type { LogEntry } from '../../log/log-entry.ts';
+import { Topics } from '../../log/topics.ts';
 import { Publisher, type Interest, type StreamKind } from '../../realtime/publisher.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
@@ -27,6 +28,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
     private readonly syncing: SyncService,
     private readonly sessions: SessionRegistry,
     private readonly users: UserDirectory,
+    private readonly following: Topics,
   ) {}
 
   onModuleInit(): void {
@@ -54,11 +56,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
     const stream = userStream(userId);
     session.left?.delete(stream);
     if (userId !== session.userId) {
-      (session.joined ??= new Set()).add(stream);
-      const watching = this.#watching.get(stream);
-      if (watching) watching.add(session);
-      else this.#watching.set(stream, new Set([session]));
-      this.publisher.forgetAudience(stream);
+      await this.#watch(session, stream);
     }
     this.sessions.changed(session);
   }
@@ -70,6 +68,10 @@ export class UserStreams implements OnModuleInit, StreamKind {
     if (userId === session.userId) (session.left ??= new Set()).add(stream);
     else this.#unwatch(session, stream);
     this.sessions.changed(session);
+  }
+
+  topics(userId: string): readonly string[] {
+    return [userStream(userId)];
   }
 
   members(userId: string): ReadonlyMap<string, undefined> {
@@ -101,6 +103,16 @@ export class UserStreams implements OnModuleInit, StreamKind {
     if ((await this.users.load(session.userId))?.role !== 'admin') throw new Failure('FORBIDDEN', undefined, 'Access denied');
   }
 
+  async #watch(session: Session, stream: string): Promise<void> {
+    if (this.#watching.get(stream)?.has(session)) return;
+    const watching = this.#watching.get(stream);
+    if (watching) watching.add(session);
+    else this.#watching.set(stream, new Set([session]));
+    (session.joined ??= new Set()).add(stream);
+    this.publisher.forgetAudience(stream);
+    await this.following.follow([stream]);
+  }
+
   /** Who is no administrator any more watches nobody. */
   async #checkWatcher(userId: string): Promise<void> {
     const watchers = [...this.sessions.of(userId)].filter((session) => this.#watchedBy(session).length > 0);
@@ -122,7 +134,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
   #unwatch(session: Session, stream: string): void {
     session.joined?.delete(stream);
     const watching = this.#watching.get(stream);
-    watching?.delete(session);
+    if (watching?.delete(session)) this.following.unfollow(stream);
     if (watching?.size === 0) this.#watching.delete(stream);
     this.publisher.forgetAudience(stream);
   }

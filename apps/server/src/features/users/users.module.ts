@@ -1,9 +1,10 @@
 import { Global, Module, type OnModuleInit } from '@nestjs/common';
 import { BlocksController } from './blocks.controller.ts';
 import { BlocksService } from './blocks.service.ts';
+import { Topics } from '../../log/topics.ts';
 import { Presence } from './presence.ts';
 import { StaffDirectory } from './staff-directory.ts';
-import { UserDirectory } from './user-directory.ts';
+import { DIRECTORY_STREAM, UserDirectory } from './user-directory.ts';
 import { UsersController } from './users.controller.ts';
 import { UsersService } from './users.service.ts';
 
@@ -18,9 +19,12 @@ export class UsersModule implements OnModuleInit {
   constructor(
     private readonly users: UsersService,
     private readonly blocks: BlocksService,
+    private readonly topics: Topics,
   ) {}
 
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     this.users.registerEraser((userId) => this.blocks.erase(userId));
+    // Before anybody is loaded: what other nodes change from here on is heard of.
+    await this.topics.follow([DIRECTORY_STREAM]);
   }
 }

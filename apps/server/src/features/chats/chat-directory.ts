@@ -110,7 +110,7 @@ export class ChatDirectory {
   /** The chat where memory knows it as the log has told it so far. */
   current(chatId: string): KnownChat | undefined {
     const chat = this.#chats.get(chatId);
-    return chat && this.#follower.follows(chatStream(chatId)) ? chat : undefined;
+    return chat && this.#follower.follows(chat.stream) ? chat : undefined;
   }
 
   /** The chat, as it is now. @throws Failure CHAT_NOT_FOUND where there is none, or the id has another form */
@@ -178,7 +178,7 @@ export class ChatDirectory {
       const stream = chatStream(chatId);
       const counters = (await readCounters(this.#storage.db, [stream])).get(stream);
       const recent = performance.now() - known.readAt < RECEIPTS_OLD_MS;
-      if (recent && known.version === counters?.version && this.#chats.get(chatId) === known) return known;
+      if (recent && known.version === (counters?.version ?? 0) && this.#chats.get(chatId) === known) return known;
       this.forget(chatId);
     }
     return this.#load(chatId);

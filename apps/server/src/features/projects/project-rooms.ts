@@ -5,10 +5,11 @@ import type { RedisLink } from '../../cluster/redis-link.ts';
 import { SharedSets } from '../../cluster/shared-sets.ts';
 import { Follower } from '../../log/follower.ts';
 import { streamKind } from '../../log/log-entry.ts';
+import { Topics } from '../../log/topics.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
 import { UserDirectory } from '../users/user-directory.ts';
-import { PROJECT_PREFIX, projectIdOf, type ProjectChange } from './project-record.ts';
+import { PROJECT_PREFIX, projectIdOf, projectStream, type ProjectChange } from './project-record.ts';
 import { ProjectsService } from './projects.service.ts';
 
 /** What changed in a room. */
@@ -44,6 +45,7 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
   readonly #projects: ProjectsService;
   readonly #users: UserDirectory;
   readonly #sessions: SessionRegistry;
+  readonly #topics: Topics;
   /** Who is in which room, on all nodes. */
   readonly #present: SharedSets;
 
@@ -53,8 +55,10 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
     sessions: SessionRegistry,
     follower: Follower,
     bus: NodeBus,
+    topics: Topics,
     @Inject(REDIS_LINK) link: RedisLink | undefined,
   ) {
+    this.#topics = topics;
     this.#present = new SharedSets('projects.rooms', bus, link);
     this.#projects = projects;
     this.#users = users;
@@ -100,9 +104,17 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
 
   /** Puts a socket into a room. @throws Failure NOT_FOUND, FORBIDDEN */
   async join(session: Session, projectId: string): Promise<void> {
-    await this.#authorize(session.userId, projectId);
+    // Followed first: who loses the right from here on is put out by the log.
+    const stream = projectStream(projectId);
+    await this.#topics.follow([stream]);
+    try {
+      await this.#authorize(session.userId, projectId);
+    } catch (error) {
+      this.#topics.unfollow(stream);
+      throw error;
+    }
     // Gone meanwhile: nobody would ever take it out again.
-    if (this.has(session, projectId) || !this.#sessions.of(session.userId).has(session)) return;
+    if (this.has(session, projectId) || !this.#sessions.of(session.userId).has(session)) return this.#topics.unfollow(stream);
     const room: Room = this.#rooms.get(projectId) ?? new Map();
     this.#rooms.set(projectId, room);
     addTo(room, session.userId, session);
@@ -166,6 +178,7 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
     for (const session of sessions) {
       removeFrom(room, userId, session);
       removeFrom(this.#ofSession, session, projectId);
+      this.#topics.unfollow(projectStream(projectId));
     }
     if (room.size === 0) this.#rooms.delete(projectId);
     const left = !room.has(userId) && this.#present.delete(projectId, userId);

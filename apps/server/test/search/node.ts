@@ -33,7 +33,14 @@ export function searchNode(storage: Storage): SearchNode {
   const blocks = new BlocksService(storage, queue, users);
   const directory = new ChatDirectory(storage, follower, blocks);
   const chats = new ChatsService(storage, queue, directory, users, blocks);
-  const messages = new MessagesService(storage, queue, directory, chats, new ReceiptsService(queue, directory, new NodeBus(undefined, logger)), users);
+  const messages = new MessagesService(
+    storage,
+    queue,
+    directory,
+    chats,
+    new ReceiptsService(queue, directory, new NodeBus(undefined, logger)),
+    users,
+  );
   const indexer = new SearchIndexer(storage, queue, follower, logger);
   return { chats, messages, indexer, search: new SearchService(storage, indexer, chats, messages), queue, warnings };
 }

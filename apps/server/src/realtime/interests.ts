@@ -76,7 +76,7 @@ export class Interests implements OnModuleDestroy {
     const kind = this.#publisher.kindOf(prefix);
     if (!interest || !kind) return;
     const topics = new Set(await kind.topics?.(userId));
-    for (const topic of [...interest.topics]) if (!topics.has(topic)) this.remove(userId, prefix, topic);
+    for (const topic of interest.topics) if (!topics.has(topic)) this.remove(userId, prefix, topic);
     await this.#follow(interest, topics);
   }
 

@@ -169,6 +169,22 @@ const uploads = {
     description: 'An upload that has not arrived after so many seconds is given up.',
     example: '60',
   }),
+  S3_ENDPOINT: setting(kind.baseUrl().optional(), {
+    description:
+      'Keeps uploads in a bucket of S3, or of what speaks like it, and not in DATA_DIR; set together with the next three. Nodes of one cluster need it, or share the folder uploads of DATA_DIR.',
+    example: 'https://s3.eu-central-1.amazonaws.com',
+  }),
+  S3_BUCKET: setting(kind.text().optional(), { description: 'The bucket; its objects are named uploads/<key>.', example: 'majlis' }),
+  S3_ACCESS_KEY_ID: setting(kind.text().optional(), {
+    description: 'Who may put, get and delete objects there.',
+    example: 'AKIAIOSFODNN7EXAMPLE',
+  }),
+  S3_SECRET_ACCESS_KEY: setting(kind.text().optional(), {
+    description: 'The secret of that key.',
+    example: 'what your store gave you with the key',
+    secret: true,
+  }),
+  S3_REGION: setting(kind.text().default('us-east-1'), { description: 'The region of the bucket.', example: 'eu-central-1' }),
 };
 
 const push = {
@@ -237,12 +253,20 @@ export const settingSections = {
   'Logs and metrics': logging,
 };
 
+/** Settings of which there are all or none. */
+const TOGETHER = [
+  ['ADMIN_EMAIL', 'ADMIN_PASSWORD'],
+  ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+] as const;
+
 const settingsSchema = z
   .object({ ...server, ...store, ...auth, ...limits, ...uploads, ...push, ...features, ...logging })
-  .superRefine(({ ADMIN_EMAIL, ADMIN_PASSWORD }, context) => {
-    if ((ADMIN_EMAIL === undefined) === (ADMIN_PASSWORD === undefined)) return;
-    const [missing, given] = ADMIN_EMAIL === undefined ? ['ADMIN_EMAIL', 'ADMIN_PASSWORD'] : ['ADMIN_PASSWORD', 'ADMIN_EMAIL'];
-    context.addIssue({ code: 'custom', path: [missing], message: `set together with ${given}` });
+  .superRefine((settings, context) => {
+    for (const names of TOGETHER) {
+      const given = names.find((name) => settings[name] !== undefined);
+      const missing = names.find((name) => settings[name] === undefined);
+      if (given && missing) context.addIssue({ code: 'custom', path: [missing], message: `set together with ${given}` });
+    }
   });
 
 /** Every setting by the name of its environment variable, checked and typed. `DATA_DIR` is absolute. */

@@ -61,6 +61,7 @@ test('without any setting the documented defaults hold', () => {
     UPLOAD_MAX_BYTES: 52_428_800,
     UPLOAD_MAX_BYTES_PER_DAY: 1_073_741_824,
     UPLOAD_TIMEOUT_S: 300,
+    S3_REGION: 'us-east-1',
     PRESENCE_AUDIENCE: 'auto',
     PRESENCE_GRACE_MS: 2000,
     PUSH_DELAY_MS: 2_500,
@@ -137,6 +138,11 @@ describe('a wrong one ends the start with one line that names it, its value’s 
       'a@example.com',
       'ADMIN_PASSWORD is not set; it must be set together with ADMIN_EMAIL, for example the output of: openssl rand -base64 18',
     ],
+    [
+      'S3_BUCKET',
+      'majlis',
+      'S3_ENDPOINT is not set; it must be set together with S3_BUCKET, for example https://s3.eu-central-1.amazonaws.com',
+    ],
     ['ADMIN_PASSWORD', 'hunter22', 'ADMIN_EMAIL is not set; it must be set together with ADMIN_PASSWORD, for example admin@example.com'],
   ])('%s=%j', (name, value, line) => {
     expect(refusal({ [name]: value })).toBe(line);
@@ -171,6 +177,7 @@ test('the value of a secret is never printed', () => {
     'JWT_PUBLIC_KEY',
     'API_KEYS',
     'ADMIN_PASSWORD',
+    'S3_SECRET_ACCESS_KEY',
     'METRICS_TOKEN',
   ]);
   for (const name of ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY'])
@@ -287,7 +294,8 @@ describe('.env.example', () => {
     .filter(([, example]) => !example.startsWith('the output of: '));
 
   test.each(examples)('the example of %s works: %s', (name, example) => {
-    const twin: Record<string, string> = name === 'ADMIN_EMAIL' ? { ADMIN_PASSWORD: 'hunter22' } : {};
-    expect(load({ [name]: example, ...twin })).toHaveProperty(name);
+    const s3 = { S3_ENDPOINT: 'https://s3.test', S3_BUCKET: 'b', S3_ACCESS_KEY_ID: 'k', S3_SECRET_ACCESS_KEY: 's' };
+    const twins: Record<string, string> = name === 'ADMIN_EMAIL' ? { ADMIN_PASSWORD: 'hunter22' } : name in s3 ? s3 : {};
+    expect(load({ ...twins, [name]: example })).toHaveProperty(name, expect.anything());
   });
 });

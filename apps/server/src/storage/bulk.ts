@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 
-type ColumnType = 'text' | 'int8';
+/** What a column of a batch is bound as. */
+export type ColumnType = 'text' | 'int8' | 'float8';
 type Columns = Readonly<Record<string, ColumnType>>;
 
 interface Statement {

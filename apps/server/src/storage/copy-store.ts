@@ -1,6 +1,6 @@
 /** Copies a whole store into an empty one, of the other engine or of the same, table by table and in batches. */
 import { sql } from 'kysely';
-import { bulkInsert } from './bulk.ts';
+import { bulkInsert, type ColumnType } from './bulk.ts';
 import { migrateWithin } from './migrate.ts';
 import type { Bindable, Database, Storage, WriteConnection } from './storage.ts';
 
@@ -23,7 +23,7 @@ const MIGRATION_TABLES: ReadonlySet<string> = new Set(['kysely_migration', 'kyse
 
 const BATCH_ROWS = 500;
 // int8 serves the smaller integers too: PostgreSQL narrows what is inserted.
-const COLUMN_TYPES: Readonly<Record<string, 'text' | 'int8'>> = { text: 'text', int2: 'int8', int4: 'int8', int8: 'int8' };
+const COLUMN_TYPES: Readonly<Record<string, ColumnType>> = { text: 'text', int2: 'int8', int4: 'int8', int8: 'int8', float8: 'float8' };
 
 type Engine = Storage['engine'];
 
@@ -41,7 +41,7 @@ async function tableNames(db: Database, engine: Engine): Promise<string[]> {
 }
 
 /** The columns of a table in their order, each with the type that a batch of them is bound as. */
-async function columnsOf(db: Database, engine: Engine, table: string): Promise<Record<string, 'text' | 'int8'>> {
+async function columnsOf(db: Database, engine: Engine, table: string): Promise<Record<string, ColumnType>> {
   const { rows } = await (
     engine === 'sqlite'
       ? sql<{ name: string; type: string }>`select name, type from pragma_table_info(${table}) order by cid`
@@ -58,8 +58,8 @@ async function columnsOf(db: Database, engine: Engine, table: string): Promise<R
 }
 
 /** The tables that a copy holds, each with its columns. */
-export async function copiedTables(db: Database, engine: Engine): Promise<Map<string, Record<string, 'text' | 'int8'>>> {
-  const tables = new Map<string, Record<string, 'text' | 'int8'>>();
+export async function copiedTables(db: Database, engine: Engine): Promise<Map<string, Record<string, ColumnType>>> {
+  const tables = new Map<string, Record<string, ColumnType>>();
   for (const name of await tableNames(db, engine)) {
     if (!DERIVED_TABLES.has(name) && !MIGRATION_TABLES.has(name)) tables.set(name, await columnsOf(db, engine, name));
   }
@@ -101,7 +101,7 @@ async function copyTable(
   engine: Engine,
   target: WriteConnection,
   table: string,
-  columns: Record<string, 'text' | 'int8'>,
+  columns: Record<string, ColumnType>,
 ): Promise<number> {
   // What the migrations put into a new store is in the source as well, as it is by now.
   await sql`delete from ${sql.table(table)}`.execute(target.db);

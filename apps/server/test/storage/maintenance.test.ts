@@ -104,6 +104,7 @@ async function fill(store: string, rows: number): Promise<void> {
           columns.map(({ name: column, type, required }) => {
             if (!required && i % 3 === 0) return [column, null];
             if (type === 'text') return [column, `${column} ${i} "'\\\n	مجلس 👩‍👩‍👧 {"a":[1,null]}`];
+            if (type === 'float8') return [column, i / 7];
             return [column, type === 'int2' ? i % 2 : Number.MAX_SAFE_INTEGER - i];
           }),
         ),
@@ -251,9 +252,9 @@ describe.skipIf(POSTGRES_SERVER === undefined)('majlis migrate-store', () => {
   });
 
   test('refuses what would harm: a target that is not empty, a source that is none, places that are none', async ({ onTestFinished }) => {
-    const [full, other] = [newFile(), newFile()];
+    const [full, another, other] = [newFile(), newFile(), newFile()];
     const database = await newDatabase(onTestFinished);
-    for (const store of [`sqlite:${full}`, `sqlite:${other}`, database]) {
+    for (const store of [`sqlite:${full}`, `sqlite:${another}`, `sqlite:${other}`, database]) {
       await within(store, async (storage) => {
         await migrate(storage);
         await storage.transaction(({ db }) => db.insertInto('application_state').values({ key: 'k', value: store }).execute());
@@ -264,7 +265,7 @@ describe.skipIf(POSTGRES_SERVER === undefined)('majlis migrate-store', () => {
     writeFileSync(stray, '');
     const places = [
       [`sqlite:${full}`, database, /^The target must be an empty database, and it has tables \(\w+, /],
-      [`sqlite:${full}`, `sqlite:${other}`, /^The target must be an empty database/],
+      [`sqlite:${another}`, `sqlite:${other}`, /^The target must be an empty database/],
       [`sqlite:${newFile()}`, database, /^There is no file /],
       [`sqlite:${stray}`, `sqlite:${newFile()}`, /^The source holds no store of Majlis/],
       ['mysql://x', database, /^A store is named sqlite:<file> or postgres:/],

@@ -5,13 +5,13 @@ import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
 import { ChatsService } from '../features/chats/chats.service.ts';
 import { MessagesService } from '../features/chats/messages.service.ts';
-import { NotificationsService } from '../features/notifications/notifications.service.ts';
 import type { OrderDraft } from '../features/orders/order-record.ts';
 import { OrdersService } from '../features/orders/orders.service.ts';
 import { ProjectsService } from '../features/projects/projects.service.ts';
 import { CannedRepliesService } from '../features/support/canned-replies.service.ts';
 import { SupportService } from '../features/support/support.service.ts';
 import { UsersService } from '../features/users/users.service.ts';
+import { SocialDemo } from './social-demo.ts';
 
 interface DemoUser {
   id: string;
@@ -114,12 +114,6 @@ const CANNED_REPLIES = [
   { title: 'Greeting', message: 'Hello, and thank you for writing to us. We are looking into it.' },
 ];
 
-const NOTIFICATIONS = [
-  { to: 'maria', type: 'booking_confirmed', title: 'Запись подтверждена', body: 'Пятница, 14:00, маникюр', data: { master_id: 'anna' } },
-  { to: 'anna', type: 'review_received', title: 'Новый отзыв', body: 'Мария поставила 5 из 5', data: { user_id: 'maria', rating: 5 } },
-  { to: 'omar', type: 'mention', title: 'أشارت إليك ليلى', body: 'وصلت ثلاث تذاكر جديدة هذا الصباح', data: { user_id: 'layla' } },
-];
-
 interface DemoOrder extends OrderDraft {
   /** Who took it in hand, and how far it has come. Without it, the order rings. */
   handled?: { by: string; steps: readonly khawam.OrderStatus[] };
@@ -198,7 +192,7 @@ export class DemoData implements OnApplicationBootstrap {
     private readonly messages: MessagesService,
     private readonly support: SupportService,
     private readonly cannedReplies: CannedRepliesService,
-    private readonly notifications: NotificationsService,
+    private readonly social: SocialDemo,
     private readonly projects: ProjectsService,
     private readonly orders: OrdersService,
   ) {}
@@ -209,7 +203,7 @@ export class DemoData implements OnApplicationBootstrap {
     for (const chat of CHATS) await this.#makeChat(chat);
     for (const ticket of TICKETS) await this.#makeTicket(ticket);
     for (const reply of CANNED_REPLIES) await this.cannedReplies.create('layla', reply);
-    for (const { to, ...notification } of NOTIFICATIONS) await this.notifications.notify([to], notification);
+    await this.social.make();
     for (const project of PROJECTS) await this.#makeProject(project);
     for (const order of ORDERS) await this.#makeOrder(order);
     process.stdout.write(`\nDemo users of this store (DEMO_DATA=false makes none):\n${logins.join('\n')}\n\n`);

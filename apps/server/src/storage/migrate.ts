@@ -2,6 +2,7 @@
 import { Migrator, type Migration } from 'kysely/migration';
 import * as bookings from './migrations/2026-11-21-bookings.ts';
 import * as core from './migrations/2026-11-21-core.ts';
+import * as mentions from './migrations/2026-11-21-mentions.ts';
 import * as messageSearch from './migrations/2026-11-21-message-search.ts';
 import * as orders from './migrations/2026-11-21-orders.ts';
 import * as projects from './migrations/2026-11-21-projects.ts';
@@ -17,6 +18,7 @@ import type { Storage, WriteConnection } from './storage.ts';
 const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-bookings': bookings,
   '2026-11-21-core': core,
+  '2026-11-21-mentions': mentions,
   '2026-11-21-message-search': messageSearch,
   '2026-11-21-orders': orders,
   '2026-11-21-projects': projects,

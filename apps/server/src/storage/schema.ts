@@ -152,6 +152,11 @@ export interface MessageReactionsTable {
   created_at: number;
 }
 
+/** Messages of which nobody has looked yet whom they mention. */
+export interface PendingMentionsTable {
+  message_id: string;
+}
+
 /** One row a stream: its counters. Whoever holds this row's lock may append. */
 export interface StreamsTable {
   id: string;
@@ -492,6 +497,7 @@ export interface Schema {
   chat_members: ChatMembersTable;
   messages: MessagesTable;
   message_reactions: MessageReactionsTable;
+  pending_mentions: PendingMentionsTable;
   streams: StreamsTable;
   stream_log: StreamLogTable;
   message_search: MessageSearchTable;

@@ -44,6 +44,31 @@ onServers(
       expect(heardOf(again, boris)).toEqual([]);
     });
 
+    test('a friendship, and a follow in either direction, from when it is made until it ends; a request is none', async () => {
+      const [anna, friend, followed, follower, asked] = await makeUsers(server(), 'Anna', 'Friend', 'Followed', 'Follower', 'Asked');
+      const as = (user: string, method: string, path: string, body?: object) =>
+        server()
+          .api(method, `/api/v2${path}`, { as: user, ...(body && { body }) })
+          .then(ok);
+      const { id } = await as(anna, 'POST', '/friends/requests', { user_id: friend });
+      await as(friend, 'POST', `/friends/requests/${id}/accept`);
+      await as(anna, 'PUT', `/users/${followed}/follow`);
+      await as(anna, 'POST', '/friends/requests', { user_id: asked });
+      const [friends, followeds, followers, askeds] = await v2Clients(server(), friend, followed, follower, asked);
+      await as(follower, 'PUT', `/users/${anna}/follow`);
+      const annas = await v2Client(server(), anna);
+      await Promise.all([friends, followeds, followers].map((client) => online(client, anna)));
+      await as(anna, 'DELETE', `/users/${followed}/follow`);
+      annas.close();
+      await Promise.all([friends, followers].map((client) => offline(client, anna)));
+      // Each hears of a contact of theirs, which comes later than what they do not hear.
+      const [late] = await makeUsers(server(), 'Late');
+      for (const user of [followed, asked]) await as(late, 'PUT', `/users/${user}/follow`);
+      await v2Client(server(), late);
+      await Promise.all([followeds, askeds].map((client) => online(client, late)));
+      expect([followeds, askeds].map((client) => heardOf(client, anna))).toEqual([['user:online'], []]);
+    });
+
     test('ties of other features, such as friendships and follows, count both ways and end', async () => {
       const [anna, boris, clara] = await makeUsers(server(), 'Anna', 'Boris', 'Clara');
       const contacts = server().app.get(Contacts);

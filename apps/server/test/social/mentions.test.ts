@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { idsMeantBy, mentionRuns } from '../../src/features/social/mentions.ts';
-import { caughtUp, makeUsers, ok, onServers, v2Clients } from '../support/chats.ts';
-import { freshId } from '../support/server.ts';
+import { caughtUp, makeDirect, makeGroup, makeUsers, ok, onServers, say, UNLIMITED, v2Client, v2Clients } from '../support/chats.ts';
+import { temporaryFolder } from '../support/engines.ts';
+import { freshId, spawnServer } from '../support/server.ts';
+import { closeClients, type Client } from '../support/sockets.ts';
 
 describe('"A mention is `@` and the longest existing id of `[A-Za-z0-9_.-]`"', () => {
   test('what could be an id is what follows each `@`, each once', () => {
@@ -44,4 +46,72 @@ onServers('mentions', (server) => {
       [inPost],
     ]);
   });
+
+  const blocked = async (user: string, by: string) => ok(await server().api('PUT', `/api/v2/users/${user}/block`, { as: by }));
+  const mentionsOf = (client: Client) => client.of('notification:new').filter(({ type }) => type === 'mention');
+
+  test('in chat messages: only members, "One\'s own actions raise no notification to oneself", and nobody who muted the chat or blocked the sender', async () => {
+    const [writer, anna, muting, blocking, stranger] = await makeUsers(server(), 'Writer', 'Anna', 'Muting', 'Blocking', 'Stranger');
+    // Their ids begin alike: the longest that exists is meant, whether or not that one is a member.
+    const annaBel = `${anna}bel`;
+    await server().createUser(annaBel, { name: 'Annabel' });
+    const chat = await makeGroup(server(), writer, anna, muting, blocking);
+    ok(await server().api('PUT', `/api/v2/chats/${chat.id}/mute`, { as: muting, body: { until: '2100-01-01T00:00:00Z' } }));
+    await blocked(writer, blocking);
+    const clients = await v2Clients(server(), writer, anna, muting, blocking, stranger);
+    const [writers, annas] = clients;
+    await say(writers, chat.id, `not her: @${annaBel}; nobody: @ @nobody @${stranger} @${writer} @${muting} @${blocking}`);
+    await say(writers, chat.id, `https://example.org/@${anna}`, { type: 'photo' });
+    const { message_id: id } = await say(writers, chat.id, `@${anna}, look. @${anna}!`);
+    expect(await annas.next('notification:new')).toMatchObject({
+      type: 'mention',
+      title: 'You were mentioned',
+      body: `Writer: @${anna}, look. @${anna}!`,
+      data: { chat_id: chat.id, message_id: id, user_id: writer },
+    });
+    // They are looked at in their order: when the last has been told, all before it have been.
+    const { message_id: last } = await say(writers, chat.id, `@${anna} again`);
+    await annas.next('notification:new', ({ data }) => data.message_id === last);
+    await caughtUp(...clients);
+    expect(clients.map((client) => mentionsOf(client).length)).toEqual([0, 2, 0, 0, 0]);
+  });
+
+  test('who blocked the author is not spoken to in posts and comments either', async () => {
+    const [author, blocking, other] = await makeUsers(server(), 'Author', 'Blocking', 'Other');
+    await blocked(author, blocking);
+    const clients = await v2Clients(server(), blocking, other);
+    ok(await server().api('POST', '/api/v2/posts', { as: author, body: { content: `@${blocking} @${other}` } }));
+    await caughtUp(...clients);
+    expect(clients.map((client) => mentionsOf(client).length)).toEqual([0, 1]);
+  });
+});
+
+test('a message that was acknowledged before a crash notifies whom it mentions, once', async () => {
+  const folder = await temporaryFolder();
+  let server = await spawnServer({ ...UNLIMITED, DATA_DIR: folder.path, LOG_LEVEL: 'warn' });
+  try {
+    const [writer, anna] = await makeUsers(server, 'Writer', 'Anna');
+    const chat = await makeDirect(server, writer, anna);
+    const writers = await v2Client(server, writer);
+    const sent: Promise<string>[] = [];
+    for (let i = 0; i < 150; i++) sent.push(say(writers, chat.id, `@${anna} ${i}`).then(({ message_id: id }) => id));
+    const acknowledged = new Set<string>();
+    for (const one of sent) one.then((id) => acknowledged.add(id)).catch(() => undefined);
+    // In the middle: of some has been told, others have only been noted.
+    await Promise.any(sent);
+    await server.kill('SIGKILL');
+    server = await spawnServer({ ...UNLIMITED, DATA_DIR: folder.path, LOG_LEVEL: 'warn' });
+    const { data: messages } = ok(await server.api('GET', `/api/v2/chats/${chat.id}/messages?limit=200`, { as: anna }));
+    const stored = messages.map(({ id }: { id: string }) => id).toSorted();
+    expect(stored).toEqual(expect.arrayContaining([...acknowledged]));
+    const notified = async () => {
+      const { data } = ok(await server.api('GET', '/api/v2/notifications?limit=200', { as: anna }));
+      return data.map(({ data: about }: { data: { message_id: string } }) => about.message_id).toSorted();
+    };
+    await expect.poll(notified, { timeout: 10_000 }).toEqual(stored);
+  } finally {
+    closeClients();
+    await server.stop();
+    await folder.remove();
+  }
 });

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { ContactsService } from '../../src/features/social/contacts.service.ts';
 import { caughtUp, makeUsers, ok, onServers, TIME, UUID_V7, v2Client, v2Clients } from '../support/chats.ts';
 import { freshId } from '../support/server.ts';
 import type { Client } from '../support/sockets.ts';
@@ -123,32 +122,13 @@ onServers('people', (server) => {
     for (let i = 0; i < 2; i++) expect((await ask('DELETE', `/users/${boris}/follow`, amal)).status).toBe(204);
   });
 
-  test('contacts: "a friendship or a follow", in either direction, and word of each change', async () => {
-    const [amal, boris, chen, dina, none] = await makeUsers(server(), 'Amal', 'Boris', 'Chen', 'Dina', 'None');
-    const contacts = server().app.get(ContactsService, { strict: false });
-    const changes: string[][] = [];
-    contacts.onChange((one, other) => changes.push([one, other].toSorted()));
+  test('"a blocked user cannot … befriend": neither by asking nor by accepting', async () => {
+    const [amal, boris] = await makeUsers(server(), 'Amal', 'Boris');
     const { id } = ok(await ask('POST', '/friends/requests', amal, { user_id: boris }));
-    ok(await ask('PUT', `/users/${chen}/follow`, amal));
-    ok(await ask('PUT', `/users/${amal}/follow`, dina));
-    const known = async () => {
-      const all = await contacts.of([amal, boris, chen, dina, none]);
-      return Object.fromEntries([...all].map(([user, others]) => [user, [...others].toSorted()]));
-    };
-    expect(await known()).toEqual({ [amal]: [chen, dina].toSorted(), [chen]: [amal], [dina]: [amal] });
-    ok(await ask('POST', `/friends/requests/${id}/accept`, boris));
-    expect(await known()).toMatchObject({ [amal]: [boris, chen, dina].toSorted(), [boris]: [amal] });
-    ok(await ask('DELETE', `/users/${chen}/follow`, amal));
-    expect((await contacts.of([chen])).size).toBe(0);
-    expect(changes).toEqual(
-      [
-        [amal, chen],
-        [amal, dina],
-        [amal, boris],
-        [amal, chen],
-      ].map((pair) => pair.toSorted()),
-    );
-    ok(await server().api('DELETE', `/api/v2/users/${amal}`, { key: true }));
-    expect((await contacts.of([amal, boris, chen, dina])).size).toBe(0);
+    ok(await ask('PUT', `/users/${boris}/block`, amal));
+    expect((await ask('POST', `/friends/requests/${id}/accept`, boris)).body.code).toBe('FORBIDDEN');
+    expect((await ask('POST', '/friends/requests', boris, { user_id: amal })).body.code).toBe('FORBIDDEN');
+    ok(await ask('DELETE', `/users/${boris}/block`, amal));
+    expect(ok(await ask('POST', `/friends/requests/${id}/accept`, boris)).status).toBe('accepted');
   });
 });

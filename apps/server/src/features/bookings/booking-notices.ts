@@ -1,7 +1,7 @@
 /** What people are told of bookings. Pure. */
 import type { Locale } from '@majlis/contract';
 import { inWords, type Wording } from '../notifications/wording.ts';
-import type { NotificationDraft } from '../notifications/notification-record.ts';
+import type { Notice } from '../notifications/notifications.service.ts';
 import type { UserRecord } from '../users/user-record.ts';
 import type { BookingRecord } from './booking-record.ts';
 
@@ -58,12 +58,7 @@ function when({ startsAt, timeZone }: BookingRecord, locale: Locale): string {
 }
 
 /** Tells `to` what became of a booking, in the language of `to`. */
-export function bookingNotice(
-  type: keyof typeof WORDS,
-  to: UserRecord,
-  booking: BookingRecord,
-  data: Record<string, unknown>,
-): { userId: string; draft: NotificationDraft } {
+export function bookingNotice(type: keyof typeof WORDS, to: UserRecord, booking: BookingRecord, data: Record<string, unknown>): Notice {
   const facts = {
     master: booking.masterName,
     client: booking.clientName,

@@ -94,6 +94,12 @@ export function readChatIdsOf(db: Database, userIds: readonly string[]): Promise
   return db.selectFrom('chat_members').select(['user_id', 'chat_id']).where('user_id', 'in', userIds).execute();
 }
 
+/** Those of `userIds` who have muted a chat beyond `now` (ms). */
+export async function mutersAmong(db: Database, chatId: string, userIds: readonly string[], now: number): Promise<string[]> {
+  const members = db.selectFrom('chat_members').select('user_id').where('chat_id', '=', chatId).where('user_id', 'in', userIds);
+  return (await members.where('muted_until', '>', now).execute()).map(({ user_id }) => user_id);
+}
+
 /** Sets until when a member has muted a chat (ms); null ends it. */
 export async function muteChat(db: Database, chatId: string, userId: string, until: number | null): Promise<void> {
   await db.updateTable('chat_members').set({ muted_until: until }).where('chat_id', '=', chatId).where('user_id', '=', userId).execute();

@@ -24,6 +24,7 @@ import {
   insertChat,
   insertMembers,
   muteChat,
+  mutersAmong,
   pageMembers,
   readChats,
   readMemberships,
@@ -80,6 +81,16 @@ export class ChatsService {
     const chat = this.#directory.current(chatId) ?? (await this.#directory.get(chatId));
     if (!chat.members.has(userId)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
     return chat;
+  }
+
+  /** The members of a chat, from memory where it is in use. @throws Failure CHAT_NOT_FOUND */
+  async membersOf(chatId: string): Promise<ReadonlyMap<string, unknown>> {
+    return (await this.#directory.get(chatId)).members;
+  }
+
+  /** Those of `userIds` who have muted a chat. */
+  async mutedBy(chatId: string, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(userIds.length === 0 ? [] : await mutersAmong(this.#storage.db, chatId, userIds, Date.now()));
   }
 
   /**

@@ -102,6 +102,27 @@ function withSender(db: Database) {
   );
 }
 
+const NOTE_MAY_MENTION = bulkInsert('pending_mentions', { message_id: 'text' });
+
+/** Remembers messages that may mention somebody, until they are looked at. */
+export async function noteMayMention(connection: WriteConnection, messageIds: readonly string[]): Promise<void> {
+  await connection.insertMany(
+    NOTE_MAY_MENTION,
+    messageIds.map((id) => [id]),
+  );
+}
+
+/** Messages that may mention somebody and have not been looked at, the oldest first. */
+export function mayMention(db: Database, limit: number): Promise<MessageRow[]> {
+  return withSender(db).innerJoin('pending_mentions as n', 'n.message_id', 'm.id').orderBy('n.message_id').limit(limit).execute();
+}
+
+/** Takes those of `messageIds` that have not been looked at: of all nodes that ask, one gets each, once. @returns their ids */
+export async function claimMayMention(db: Database, messageIds: readonly string[]): Promise<string[]> {
+  const rows = await db.deleteFrom('pending_mentions').where('message_id', 'in', messageIds).returning('message_id').execute();
+  return rows.map(({ message_id }) => message_id);
+}
+
 /** A message of a chat. */
 export function findMessage(db: Database, chatId: string, messageId: string): Promise<MessageRow | undefined> {
   return withSender(db).where('m.id', '=', messageId).where('m.chat_id', '=', chatId).executeTakeFirst();

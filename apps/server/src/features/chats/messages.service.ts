@@ -15,11 +15,13 @@ import { findMember } from './chats.repository.ts';
 import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus, type MessageType } from './message-record.ts';
 import {
+  claimMayMention,
   countReactions,
   deleteReactions,
   findTracesOf,
   findMessage,
   findMessages,
+  mayMention,
   messagesAsSent,
   messagesAt,
   pageMessages,
@@ -67,6 +69,8 @@ export class MessagesService {
   readonly #chats: ChatsService;
   readonly #receipts: ReceiptsService;
   readonly #users: UserDirectory;
+  readonly #mentionListeners: (() => void)[] = [];
+  readonly #tellMayMention = () => this.#mentionListeners.forEach((listener) => listener());
 
   constructor(
     @Inject(STORAGE) storage: Storage,
@@ -94,8 +98,10 @@ export class MessagesService {
     const sender = this.#users.get(senderId) ?? (await this.#users.load(senderId));
     if (!sender) throw new Failure('FORBIDDEN');
     if (chat.blocked) requireNotBlocked(chat, senderId);
-    return this.#queue.execute(SEND, {
+    const mayMention = draft.type === 'text' && draft.content.includes('@');
+    const sent = this.#queue.execute(SEND, {
       chat,
+      mayMention,
       draft: {
         id: uuidv7(),
         chatId: chat.id,
@@ -109,6 +115,23 @@ export class MessagesService {
         replyTo: replyTarget(draft.reply_to),
       },
     });
+    if (mayMention) void sent.then(this.#tellMayMention, ignore);
+    return sent;
+  }
+
+  /** Calls `listener` when a message was sent that may mention somebody. */
+  onMayMention(listener: () => void): void {
+    this.#mentionListeners.push(listener);
+  }
+
+  /** Messages that may mention somebody and have not been looked at, the oldest first; deleted ones without their content. */
+  async mayMention(limit: number): Promise<MessageRecord[]> {
+    return (await mayMention(this.#storage.db, limit)).map((row) => recordOf(row, []));
+  }
+
+  /** Takes those of `messageIds` that have not been looked at: of all nodes that ask, one gets each, once. @returns those that it got */
+  async claimMayMention(tx: WriteTransaction, messageIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(await claimMayMention(tx.db, messageIds));
   }
 
   /** Changes the text of the actor's own text message. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND, INVALID_DATA */
@@ -300,6 +323,9 @@ export class MessagesService {
 function requireNotBlocked({ blocked }: KnownChat, userId: string): void {
   if (blocked?.has(userId)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
 }
+
+/** Whoever sent it is told. */
+const ignore = () => undefined;
 
 /** A reply names a message by id; one of another form cannot exist. */
 function replyTarget(replyTo: string | null | undefined): string | null {

@@ -6,11 +6,13 @@ import type { MessagesTable } from '../../storage/schema.ts';
 import type { KnownChat } from './chat-directory.ts';
 import { findMember } from './chats.repository.ts';
 import { MESSAGE_CREATED, type MessageRecord } from './message-record.ts';
-import { findSent, insertMessages } from './messages.repository.ts';
+import { findSent, insertMessages, noteMayMention } from './messages.repository.ts';
 
 /** A message that passed every check that memory can make. */
 export interface Send {
   chat: KnownChat;
+  /** Its text names somebody, perhaps: noted in the same commit, looked at after it. */
+  mayMention: boolean;
   /** Everything but what the commit gives it: seq, version and time. */
   draft: Omit<MessageRecord, 'seq' | 'version' | 'createdAt' | 'reactions' | 'editedAt' | 'deletedAt'>;
 }
@@ -125,6 +127,8 @@ async function store(tx: WriteTransaction, sends: readonly Send[], which: readon
     messages.push(message);
   }
   if ((await insertMessages(tx.connection, messages)) < messages.length) throw new Refused();
+  const mentioning = which.flatMap((i) => (sends[i]!.mayMention ? sends[i]!.draft.id : []));
+  if (mentioning.length > 0) await noteMayMention(tx.connection, mentioning);
 }
 
 async function sentBefore(

@@ -8,6 +8,7 @@ import type { FriendshipsTable } from '../../storage/schema.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { NotificationsService } from '../notifications/notifications.service.ts';
+import { BlocksService } from '../users/blocks.service.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import type { UserRecord } from '../users/user-record.ts';
 import { userStream } from '../users/user-stream.ts';
@@ -31,23 +32,32 @@ export class FriendsService {
   readonly #storage: Storage;
   readonly #queue: WriteQueue;
   readonly #users: UserDirectory;
+  readonly #blocks: BlocksService;
   readonly #notifications: NotificationsService;
 
-  constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, users: UserDirectory, notifications: NotificationsService) {
+  constructor(
+    @Inject(STORAGE) storage: Storage,
+    queue: WriteQueue,
+    users: UserDirectory,
+    blocks: BlocksService,
+    notifications: NotificationsService,
+  ) {
     this.#storage = storage;
     this.#queue = queue;
     this.#users = users;
+    this.#blocks = blocks;
     this.#notifications = notifications;
   }
 
   /**
    * Asks somebody for friendship. Asking again changes nothing; where that one has asked already, both want it and it is accepted.
-   * @returns the one request of the two, and whether it was made now @throws Failure NOT_FOUND, INVALID_DATA (oneself), UNAVAILABLE
+   * @returns the one request of the two, and whether it was made now @throws Failure NOT_FOUND, INVALID_DATA (oneself), FORBIDDEN (blocked), UNAVAILABLE
    */
   async request(from: UserRecord, toUserId: string): Promise<{ request: FriendRequestRecord; created: boolean }> {
     if (toUserId === from.id) throw invalid('user_id', 'nobody befriends themselves');
     const to = await this.#users.load(toUserId);
     if (!to || to.erased) throw new Failure('NOT_FOUND', { field: 'user_id', problem: 'no such user' });
+    await this.#blocks.requireNotBlocked(from.id, toUserId);
     const pair = JSON.stringify([from.id, toUserId].toSorted());
     return this.#queue.run(streamsOf(from.id, toUserId), async (tx) => {
       const row = { id: uuidv7(), pair, from_user_id: from.id, to_user_id: toUserId, created_at: tx.now, accepted_at: null };
@@ -66,6 +76,7 @@ export class FriendsService {
     const found = isUuid(requestId) ? await findFriendship(this.#storage.db, requestId) : undefined;
     if (!found) throw new Failure('NOT_FOUND', { field: 'id', problem: 'no such request' });
     if (found.to_user_id !== user.id) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    await this.#blocks.requireNotBlocked(user.id, found.from_user_id);
     const asking = await this.#users.load(found.from_user_id);
     return this.#queue.run(streamsOf(found.from_user_id, user.id), (tx) => this.#accept(tx, found, user, asking!));
   }

@@ -91,12 +91,12 @@ export async function deleteReviews(db: Database, userId: string): Promise<void>
     .execute();
 }
 
-/** Who is tied to whom: whom one follows, who follows one, and one's friends. */
-export async function findContacts(db: Database, userIds: readonly string[]): Promise<{ owner: string; contact: string }[]> {
-  const follows = db.selectFrom('follows').select(['user_id as owner', 'author_id as contact']).where('user_id', 'in', userIds);
-  const followers = db.selectFrom('follows').select(['author_id as owner', 'user_id as contact']).where('author_id', 'in', userIds);
+/** Whom these users follow, and who are their friends. */
+export async function findTies(db: Database, userIds: readonly string[]): Promise<{ user_id: string; other_id: string }[]> {
+  if (userIds.length === 0) return [];
+  const follows = db.selectFrom('follows').select(['user_id', 'author_id as other_id']).where('user_id', 'in', userIds);
   const friends = db.selectFrom('friendships').where('accepted_at', 'is not', null);
-  const asked = friends.select(['from_user_id as owner', 'to_user_id as contact']).where('from_user_id', 'in', userIds);
-  const asking = friends.select(['to_user_id as owner', 'from_user_id as contact']).where('to_user_id', 'in', userIds);
-  return follows.union(followers).union(asked).union(asking).execute();
+  const asked = friends.select(['from_user_id as user_id', 'to_user_id as other_id']).where('from_user_id', 'in', userIds);
+  const asking = friends.select(['to_user_id as user_id', 'from_user_id as other_id']).where('to_user_id', 'in', userIds);
+  return follows.union(asked).union(asking).execute();
 }

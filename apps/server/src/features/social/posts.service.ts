@@ -205,7 +205,7 @@ export class PostsService {
   }
 
   async #mentionNotices(by: UserRecord, content: string, about: Record<string, unknown>) {
-    const mentioned = await this.#mentions.mentionedIn(content);
+    const mentioned = await this.#mentions.mentionedIn(content, by.id);
     return mentioned.flatMap((to) => socialNotice('mention', { to, by, text: excerpt(content) }, about));
   }
 }

@@ -1,6 +1,6 @@
 /** What people are told of posts, friendships and reviews. Pure. */
 import { inWords, type Wording } from '../notifications/wording.ts';
-import type { NotificationDraft } from '../notifications/notification-record.ts';
+import type { Notice } from '../notifications/notifications.service.ts';
 import type { UserRecord } from '../users/user-record.ts';
 
 interface Facts {
@@ -57,7 +57,7 @@ export function socialNotice(
   type: keyof typeof WORDS,
   { to, by, text = '', rating = 0 }: { to: UserRecord; by: UserRecord; text?: string; rating?: number },
   data: Record<string, unknown>,
-): { userId: string; draft: NotificationDraft }[] {
+): Notice[] {
   if (to.id === by.id) return [];
   const words = inWords(WORDS[type], to.locale, { name: by.name, text, rating });
   return [{ userId: to.id, draft: { type, ...words, data: { ...data, user_id: by.id } } }];

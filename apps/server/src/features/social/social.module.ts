@@ -1,7 +1,8 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
+import { ChatsModule } from '../chats/chats.module.ts';
 import { NotificationsModule } from '../notifications/notifications.module.ts';
 import { UsersService } from '../users/users.service.ts';
-import { ContactsService } from './contacts.service.ts';
+import { ChatMentions } from './chat-mentions.service.ts';
 import { FollowDirectory } from './follow-directory.ts';
 import { FollowsService } from './follows.service.ts';
 import { FriendsService } from './friends.service.ts';
@@ -11,12 +12,13 @@ import { PeopleController } from './people.controller.ts';
 import { PostsController } from './posts.controller.ts';
 import { PostsService } from './posts.service.ts';
 import { ReviewsService } from './reviews.service.ts';
+import { SocialContacts } from './social-contacts.ts';
 import { SocialEmitter } from './social.emitter.ts';
 import { SocialErasure } from './social-erasure.service.ts';
 import { V2SocialGateway } from './v2-social.gateway.ts';
 
 @Module({
-  imports: [NotificationsModule],
+  imports: [ChatsModule, NotificationsModule],
   providers: [
     FollowDirectory,
     OpenPosts,
@@ -25,13 +27,14 @@ import { V2SocialGateway } from './v2-social.gateway.ts';
     FollowsService,
     FriendsService,
     ReviewsService,
-    ContactsService,
+    ChatMentions,
+    SocialContacts,
     SocialErasure,
     SocialEmitter,
     V2SocialGateway,
   ],
   controllers: [PostsController, PeopleController],
-  exports: [PostsService, FollowsService, FriendsService, ReviewsService, ContactsService, MentionsService],
+  exports: [PostsService, FollowsService, FriendsService, ReviewsService],
 })
 export class SocialModule implements OnModuleInit {
   constructor(

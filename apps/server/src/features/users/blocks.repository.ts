@@ -32,6 +32,13 @@ export async function hasBlock(db: Database, userId: string, blockedId: string):
   return row !== undefined;
 }
 
+/** Those of `userIds` who have blocked a user. */
+export async function blockersAmong(db: Database, blockedId: string, userIds: readonly string[]): Promise<string[]> {
+  if (userIds.length === 0) return [];
+  const blocks = db.selectFrom('user_blocks').select('user_id').where('blocked_id', '=', blockedId).where('user_id', 'in', userIds);
+  return (await blocks.execute()).map(({ user_id }) => user_id);
+}
+
 /** Whom a user has blocked, by id, after one. */
 export async function pageBlocks(
   db: Database,

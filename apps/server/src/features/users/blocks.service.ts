@@ -3,7 +3,7 @@ import { Failure, invalid } from '../../errors.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Database, Storage } from '../../storage/storage.ts';
-import { deleteBlock, deleteBlocksOf, hasBlock, insertBlock, pageBlocks } from './blocks.repository.ts';
+import { blockersAmong, deleteBlock, deleteBlocksOf, hasBlock, insertBlock, pageBlocks } from './blocks.repository.ts';
 import { DIRECTORY_STREAM, UserDirectory } from './user-directory.ts';
 
 /** The kind of the directory's entries that tell every node that somebody was blocked, or is no more. */
@@ -51,6 +51,11 @@ export class BlocksService {
   /** Refuses what a blocked user may not do to the one who blocked. @throws Failure FORBIDDEN, which does not tell why */
   async requireNotBlocked(blockedId: string, by: string): Promise<void> {
     if (await hasBlock(this.#storage.db, by, blockedId)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+  }
+
+  /** Those of `userIds` who have blocked a user. */
+  async whoBlocked(blockedId: string, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(await blockersAmong(this.#storage.db, blockedId, userIds));
   }
 
   /** Which of two users the other has blocked; undefined where neither: for memory to keep. @param db the snapshot that is read */

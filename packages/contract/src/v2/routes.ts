@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { route } from '../declare.ts';
 import { LOCALES } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { Count, HttpUrl, PageSize, Reference, Time, UserId, text } from '../values.ts';
+import { Count, FreeObject, HttpUrl, PageSize, Reference, Time, UserId, text } from '../values.ts';
 import { EditedText, MessageDraft } from './message-types.ts';
 import { Chat, ChatMember, Me, Message, ROLES, User, UserProfile } from './objects.ts';
 
@@ -99,6 +99,16 @@ export const PutUser = z.object({
 });
 export type PutUser = z.output<typeof PutUser>;
 
+export const PersonExport = z
+  .object({
+    user_id: UserId,
+    exported_at: Time,
+    data: z
+      .record(z.string(), z.array(FreeObject))
+      .meta({ description: 'By table: its rows of this person, as they are stored; times as everywhere.' }),
+  })
+  .meta({ id: 'PersonExport' });
+
 export const userRoutes = {
   put: route({
     method: 'PUT',
@@ -146,6 +156,18 @@ export const userRoutes = {
     budget: 'write',
     params: UserPath,
     status: 204,
+    errors: ['UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND'],
+  }),
+  export: route({
+    method: 'GET',
+    path: '/api/v2/users/:id/export',
+    summary: 'All that is kept of a person: oneself, an administrator or a key. Audited where it is not oneself.',
+    tag: 'Users',
+    access: 'user-or-key',
+    budget: 'write',
+    params: UserPath,
+    answer: PersonExport,
+    status: 200,
     errors: ['UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND'],
   }),
 } as const;

@@ -22,5 +22,8 @@ export class BookingsModule implements OnModuleInit {
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.proposals.setRule(userId, null));
     this.users.registerEraser((userId) => this.bookings.erase(userId));
+    this.users.registerPart({ table: 'bookings', person: 'client_id', order: ['id'] });
+    this.users.registerPart({ table: 'bookings', person: 'master_id', order: ['id'] });
+    this.users.registerPart({ table: 'auto_booking_rules', person: 'master_id', order: ['master_id'] });
   }
 }

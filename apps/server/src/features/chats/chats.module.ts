@@ -41,5 +41,8 @@ export class ChatsModule implements OnModuleInit {
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.messages.eraseSender(userId));
     this.users.registerEraser((userId) => this.chats.eraseMember(userId));
+    this.users.registerPart({ table: 'messages', person: 'sender_id', order: ['id'], json: ['metadata'] });
+    this.users.registerPart({ table: 'chat_members', person: 'user_id', order: ['chat_id'], json: ['delivered_ahead'] });
+    this.users.registerPart({ table: 'message_reactions', person: 'user_id', order: ['message_id', 'emoji'] });
   }
 }

@@ -25,5 +25,7 @@ export class NotificationsModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.notifications.erase(userId));
+    this.users.registerEraser((userId) => this.notifications.eraseActor(userId));
+    this.users.registerPart({ table: 'notifications', person: 'user_id', order: ['id'], json: ['data'] });
   }
 }

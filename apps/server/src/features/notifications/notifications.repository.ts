@@ -1,4 +1,5 @@
 /** SQL over notifications. */
+import { sql } from 'kysely';
 import type { NotificationsTable } from '../../storage/schema.ts';
 import type { Database } from '../../storage/storage.ts';
 import type { NotificationRecord } from './notification-record.ts';
@@ -70,4 +71,28 @@ export async function markAllRead(db: Database, userId: string, set: Pick<Notifi
 /** Removes all notifications of a user. */
 export async function deleteNotifications(db: Database, userId: string): Promise<void> {
   await db.deleteFrom('notifications').where('user_id', '=', userId).execute();
+}
+
+/** The last id of the window of at most `size` notifications after one; undefined where none follows. */
+export async function endOfWindow(db: Database, after: string, size: number): Promise<string | undefined> {
+  const window = db.selectFrom('notifications').select('id').where('id', '>', after).orderBy('id').limit(size);
+  const row = await db.selectFrom(window.as('window')).select(db.fn.max<string | null>('id').as('id')).executeTakeFirst();
+  return row?.id ?? undefined;
+}
+
+/** Notifications of a window whose data has a text in it, anywhere. */
+export function findWithData(db: Database, after: string, upTo: string, text: string): Promise<NotificationsTable[]> {
+  const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+  return db
+    .selectFrom('notifications')
+    .selectAll()
+    .where('id', '>', after)
+    .where('id', '<=', upTo)
+    .where(sql<boolean>`data like ${pattern} escape '\\'`)
+    .execute();
+}
+
+/** Changes what a notification says. */
+export async function updateWords(db: Database, id: string, set: Pick<NotificationsTable, 'title' | 'body' | 'data'>): Promise<void> {
+  await db.updateTable('notifications').set(set).where('id', '=', id).execute();
 }

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure } from '../../errors.ts';
-import { forgetEntries, readCounters } from '../../log/stream-log.repository.ts';
+import { forgetEntries, readCounters, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
+import type { NotificationsTable } from '../../storage/schema.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { deliveryOf, mayPush } from '../preferences/preferences-record.ts';
@@ -25,13 +26,16 @@ import {
 import {
   countUnread,
   deleteNotifications,
+  endOfWindow,
   findNotification,
+  findWithData,
   insertNotifications,
   markAllRead,
   markRead,
   pageNotifications,
   recordOf,
   unreadAmong,
+  updateWords,
 } from './notifications.repository.ts';
 
 /** Who is to be told what. */
@@ -200,6 +204,36 @@ export class NotificationsService {
     });
   }
 
+  /** Takes a person's name and words out of what others were told of them, in the log as well: that they were told stays. */
+  async eraseActor(userId: string): Promise<void> {
+    // No index leads from a person to what others were told, so all is looked through, a little at a time.
+    const WINDOW = 2_000;
+    const text = JSON.stringify(userId);
+    for (let after = ''; ;) {
+      const upTo = await endOfWindow(this.#storage.db, after, WINDOW);
+      if (upTo === undefined) return;
+      const found = await findWithData(this.#storage.db, after, upTo, text);
+      const theirs = found.filter(({ data }) => Object.values(JSON.parse(data) as object).includes(userId));
+      if (theirs.length > 0) await this.#eraseWords(theirs);
+      after = upTo;
+    }
+  }
+
+  async #eraseWords(rows: readonly NotificationsTable[]): Promise<void> {
+    await this.#queue.run([...new Set(rows.map((row) => userStream(row.user_id)))], async (tx) => {
+      for (const row of rows) {
+        const data = idsIn(JSON.parse(row.data) as Record<string, unknown>);
+        await updateWords(tx.db, row.id, { title: '', body: '', data: JSON.stringify(data) });
+        const stream = userStream(row.user_id);
+        const entry = await readEntry(tx.db, stream, row.created_version);
+        if (entry?.kind !== NOTIFICATION_CREATED) continue;
+        const created = entry.data as NotificationCreated;
+        const notification = { ...created.notification, title: '', body: '', data };
+        await rewriteEntry(tx.db, stream, row.created_version, { ...created, notification } satisfies NotificationCreated);
+      }
+    });
+  }
+
   /** Removes all that a person was told, from the log as well. */
   async erase(userId: string): Promise<void> {
     const stream = userStream(userId);
@@ -221,4 +255,9 @@ function announce(
   const notification: NotificationRecord = { id: uuidv7(), type, title, body, data, createdAt: tx.now, readAt: null, version };
   tx.append(stream, NOTIFICATION_CREATED, { notification, unreadCount } satisfies NotificationCreated);
   return notification;
+}
+
+/** Of a notification's data what only points at things: a link stays a link. */
+function idsIn(data: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(data).filter(([key]) => /(^id|_id|Id)$/.test(key)));
 }

@@ -23,5 +23,6 @@ export class OrdersModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.orders.eraseCustomer(userId));
+    this.users.registerPart({ table: 'orders', person: 'created_by', order: ['id'] });
   }
 }

@@ -12,5 +12,6 @@ export class PreferencesModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.preferences.erase(userId));
+    this.users.registerPart({ table: 'notification_preferences', person: 'user_id', order: ['user_id'], json: ['types'] });
   }
 }

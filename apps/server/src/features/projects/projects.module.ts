@@ -19,5 +19,7 @@ export class ProjectsModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.projects.erase(userId));
+    this.users.registerPart({ table: 'project_members', person: 'user_id', order: ['project_id'] });
+    this.users.registerPart({ table: 'project_changes', person: 'user_id', order: ['id'], json: ['attachments', 'member_ids'] });
   }
 }

@@ -22,5 +22,6 @@ export class PushModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.subscriptions.erase(userId));
+    this.users.registerPart({ table: 'push_subscriptions', person: 'user_id', order: ['id'], omit: ['p256dh', 'auth'] });
   }
 }

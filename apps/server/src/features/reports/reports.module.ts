@@ -13,5 +13,6 @@ export class ReportsModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.reports.erase(userId));
+    this.users.registerPart({ table: 'reports', person: 'reporter_id', order: ['id'], omit: ['resolved_by', 'resolution'] });
   }
 }

@@ -39,11 +39,6 @@ export function pageResolvedReports(db: Database, before: string | undefined, li
   return query.orderBy('id', 'desc').limit(limit).execute();
 }
 
-/** All that a user has reported, the oldest first. */
-export function reportsBy(db: Database, reporterId: string): Promise<ReportsTable[]> {
-  return db.selectFrom('reports').selectAll().where('reporter_id', '=', reporterId).orderBy('id').execute();
-}
-
 /** Resolves a report. @returns false where it was already, by whatever node */
 export async function resolveReport(
   db: Database,

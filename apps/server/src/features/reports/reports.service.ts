@@ -16,7 +16,6 @@ import {
   insertReport,
   pageOpenReports,
   pageResolvedReports,
-  reportsBy,
   resolveReport,
 } from './reports.repository.ts';
 
@@ -128,10 +127,5 @@ export class ReportsService {
   /** Takes out what a person wrote in reports; that there was one stays. */
   async erase(userId: string): Promise<void> {
     await this.#queue.run([], (tx) => emptyReportsBy(tx.db, userId));
-  }
-
-  /** All that a person reported. */
-  async of(userId: string): Promise<ReportRecord[]> {
-    return (await reportsBy(this.#storage.db, userId)).map(recordOf);
   }
 }

@@ -44,5 +44,13 @@ export class SocialModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.erasure.erase(userId));
+    this.users.registerPart({ table: 'posts', person: 'author_id', order: ['id'] });
+    this.users.registerPart({ table: 'post_likes', person: 'user_id', order: ['post_id'] });
+    this.users.registerPart({ table: 'post_comments', person: 'author_id', order: ['id'] });
+    this.users.registerPart({ table: 'follows', person: 'user_id', order: ['author_id'] });
+    this.users.registerPart({ table: 'friendships', person: 'from_user_id', order: ['id'] });
+    this.users.registerPart({ table: 'friendships', person: 'to_user_id', order: ['id'] });
+    this.users.registerPart({ table: 'reviews', person: 'author_id', order: ['id'] });
+    this.users.registerPart({ table: 'reviews', person: 'user_id', order: ['id'] });
   }
 }

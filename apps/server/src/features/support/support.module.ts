@@ -22,5 +22,8 @@ export class SupportModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.support.erase(userId));
+    this.users.registerPart({ table: 'tickets', person: 'owner_id', order: ['id'] });
+    this.users.registerPart({ table: 'ticket_messages', person: 'sender_id', order: ['id'], json: ['attachments'] });
+    this.users.registerPart({ table: 'canned_replies', person: 'created_by', order: ['id'] });
   }
 }

@@ -33,5 +33,6 @@ export class UploadsModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.uploads.erase(userId));
+    this.users.registerPart({ table: 'uploads', person: 'user_id', order: ['key'] });
   }
 }

@@ -212,6 +212,11 @@ export async function emptyUser(db: Database, id: string, now: number): Promise<
     .execute();
 }
 
+/** Forgets from which devices a user connected. */
+export async function forgetDevices(db: Database, id: string): Promise<void> {
+  await db.deleteFrom('devices').where('user_id', '=', id).execute();
+}
+
 /** Ends all sign-ins of a user. */
 export async function endSignIns(db: Database, id: string): Promise<void> {
   await db.deleteFrom('refresh_tokens').where('user_id', '=', id).execute();

@@ -6,9 +6,12 @@ import { Failure } from '../../errors.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { LOGGER } from '../../logger.ts';
+import type { Schema } from '../../storage/schema.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { AuditService, type Actor } from '../audit/audit.service.ts';
 import { addErasure, erasuresUnderWay, removeErasure } from './erasures.repository.ts';
+import type { PartOf, PersonPart } from './person-parts.repository.ts';
 import { DIRECTORY_STREAM, USER_CHANGED } from './user-directory.ts';
 import type { StoredProfile, UserDraft, UserRecord } from './user-record.ts';
 import {
@@ -18,6 +21,7 @@ import {
   findIdByEmail,
   findProfile,
   findUser,
+  forgetDevices,
   hasActiveAdmin,
   hasUser,
   insertUser,
@@ -33,12 +37,15 @@ export type Eraser = (userId: string) => Promise<void>;
 export class UsersService implements OnApplicationBootstrap {
   readonly #storage: Storage;
   readonly #writes: WriteQueue;
+  readonly #audit: AuditService;
   readonly #logger: Logger;
   readonly #erasers: Eraser[] = [];
+  readonly #parts: PersonPart[] = [];
 
-  constructor(@Inject(STORAGE) storage: Storage, writes: WriteQueue, @Inject(LOGGER) logger: Logger) {
+  constructor(@Inject(STORAGE) storage: Storage, writes: WriteQueue, audit: AuditService, @Inject(LOGGER) logger: Logger) {
     this.#storage = storage;
     this.#writes = writes;
+    this.#audit = audit;
     this.#logger = logger;
   }
 
@@ -47,14 +54,24 @@ export class UsersService implements OnApplicationBootstrap {
     this.#erasers.push(eraser);
   }
 
+  /** A feature that keeps anything of a person says here in which table, and the person can take it along; before the application has started. */
+  registerPart<Table extends keyof Schema>(part: PartOf<Table>): void {
+    this.#parts.push(part);
+  }
+
+  /** What features keep of a person. */
+  get personParts(): readonly PersonPart[] {
+    return this.#parts;
+  }
+
   /** Makes or changes a user; what the body leaves out keeps its value. @throws Failure CONFLICT: the address is taken, or the person was erased */
-  async put(id: string, { password, is_master: isMaster, ...fields }: v2.PutUser): Promise<UserRecord> {
+  async put(id: string, { password, is_master: isMaster, ...fields }: v2.PutUser, actor?: Actor): Promise<UserRecord> {
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
-    return this.save(id, { ...fields, isMaster, passwordHash });
+    return this.save(id, { ...fields, isMaster, passwordHash }, actor);
   }
 
   /** As `put`, in the server's own words. Where nothing changes, nothing is written. */
-  save(id: string, draft: UserDraft): Promise<UserRecord> {
+  save(id: string, draft: UserDraft, actor?: Actor): Promise<UserRecord> {
     return this.#writes.run([DIRECTORY_STREAM], async (tx) => {
       const existing = await findUser(tx.db, id);
       if (existing?.erased) throw new Failure('CONFLICT', { field: 'id', problem: 'belonged to a person who was erased' });
@@ -63,6 +80,12 @@ export class UsersService implements OnApplicationBootstrap {
       if (existing) await updateUser(tx.db, id, draft, tx.now);
       else await insertUser(tx.db, id, draft, tx.now);
       if (draft.passwordHash !== undefined || draft.disabled === true) await endSignIns(tx.db, id);
+      // What a customer's backend tells of its users is no control of anybody.
+      if (actor?.kind === 'user') {
+        const { role, disabled } = draft;
+        const changed = Object.keys(draft).filter((key) => draft[key as keyof UserDraft] !== undefined);
+        await this.#audit.record(tx, { actor, action: 'user.put', subject: id, details: { changed, role, disabled } });
+      }
       tx.append(DIRECTORY_STREAM, USER_CHANGED, { userId: id });
       return (await findUser(tx.db, id))!;
     });
@@ -101,14 +124,16 @@ export class UsersService implements OnApplicationBootstrap {
    * interrupts is finished at the next start. Erasing again finishes what failed.
    * @throws Failure NOT_FOUND where there never was such a user
    */
-  async erase(id: string): Promise<void> {
+  async erase(actor: Actor, id: string): Promise<void> {
     await this.#writes.run([DIRECTORY_STREAM], async (tx) => {
       const user = await findUser(tx.db, id);
       if (!user) throw new Failure('NOT_FOUND');
       await addErasure(tx.db, id);
+      await this.#audit.record(tx, { actor, action: 'user.erase', subject: id });
       if (user.erased) return;
       await emptyUser(tx.db, id, tx.now);
       await endSignIns(tx.db, id);
+      await forgetDevices(tx.db, id);
       tx.append(DIRECTORY_STREAM, USER_CHANGED, { userId: id });
     });
     await this.#finishErasure(id);

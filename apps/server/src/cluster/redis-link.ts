@@ -91,6 +91,16 @@ export class RedisLink {
     return new Map(Array.from(this.#peers, ([id, at]) => [id, now - at]));
   }
 
+  /**
+   * Runs a Lua script, which Redis keeps after the first time. @throws where it is not answered within 1 s
+   * @param name of the script in this process
+   */
+  run(name: string, script: string, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
+    const commands = this.#commands as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    if (!(name in commands)) this.#commands.defineCommand(name, { lua: script });
+    return commands[name]!(keys.length, ...keys, ...values);
+  }
+
   /** A key of this installation. */
   key(name: string): string {
     return this.#prefix + name;

@@ -13,6 +13,18 @@ export interface Usage {
   retryAfterMs: number;
 }
 
+/** What another node allowed within a slice of time, and until when it counts: by the clock of this node's limiter. */
+export interface UsedElsewhere {
+  until: number;
+  count: number;
+}
+
+/** What tells the nodes of each other's actions; on one node there is none. */
+export interface UsageExchange {
+  /** An action was allowed here. `learn` is called, later, with what the other nodes allowed. */
+  used(userId: string, budget: Budget, learn: (elsewhere: readonly UsedElsewhere[]) => void): void;
+}
+
 const ALLOWED: Allowance = { ok: true };
 const PINGS = 60;
 const FIRST_CAPACITY = 8;
@@ -26,10 +38,13 @@ class SlidingWindow {
   #first = 0;
   #count = 0;
 
+  /** What other nodes allowed, as far as this one knows; those that count longest come last. */
+  #elsewhere: readonly UsedElsewhere[] = [];
+
   /** @returns 0 where it is allowed, else how many ms until it would be */
   take(now: number, limit: number, windowMs: number): number {
     this.#forget(now - windowMs);
-    if (this.#count >= limit) return this.#times[this.#first]! + windowMs - now;
+    if (this.#count + this.#usedElsewhere(now) >= limit) return this.#untilLess(now, windowMs);
     if (this.#count === this.#times.length) this.#grow();
     this.#times[(this.#first + this.#count) & (this.#times.length - 1)] = now;
     this.#count++;
@@ -39,12 +54,29 @@ class SlidingWindow {
   /** How much was allowed in the window that ends now, and how long until more is: see `take`. */
   usage(now: number, limit: number, windowMs: number): Usage {
     this.#forget(now - windowMs);
-    return { limit, used: this.#count, retryAfterMs: this.#count < limit ? 0 : Math.ceil(this.#times[this.#first]! + windowMs - now) };
+    const used = this.#count + this.#usedElsewhere(now);
+    return { limit, used, retryAfterMs: used < limit ? 0 : Math.ceil(this.#untilLess(now, windowMs)) };
+  }
+
+  /** Another node's actions count here as well. */
+  setElsewhere(used: readonly UsedElsewhere[]): void {
+    this.#elsewhere = used;
   }
 
   /** True where nothing was allowed after `time`. */
   idleSince(time: number): boolean {
     return this.#count === 0 || this.#times[(this.#first + this.#count - 1) & (this.#times.length - 1)]! <= time;
+  }
+
+  #usedElsewhere(now: number): number {
+    let used = 0;
+    for (const { until, count } of this.#elsewhere) if (until > now) used += count;
+    return used;
+  }
+
+  #untilLess(now: number, windowMs: number): number {
+    const own = this.#count === 0 ? Infinity : this.#times[this.#first]! + windowMs;
+    return Math.min(own, this.#elsewhere.find(({ until }) => until > now)?.until ?? Infinity) - now;
   }
 
   #forget(until: number): void {
@@ -65,12 +97,14 @@ class SlidingWindow {
 
 /**
  * Counts what each user does, over all sockets and REST, in exact sliding windows: in any span of the window's length no more than
- * the limit is allowed. What is refused is not counted here; who refuses counts it against the light budget.
+ * the limit is allowed. What is refused is not counted here; who refuses counts it against the light budget. With several nodes the
+ * others' actions count as soon as the exchange has brought them; without it each node keeps the limit for itself.
  */
 export class RateLimiter {
   readonly #limits: Record<Budget, number>;
   readonly #windowMs: number;
   readonly #now: () => number;
+  readonly #exchange: UsageExchange | undefined;
   readonly #users = new Map<string, Map<Budget, SlidingWindow>>();
   #sweptAt: number;
 
@@ -78,7 +112,9 @@ export class RateLimiter {
   constructor(
     settings: Pick<Settings, 'RATE_LIMIT_MAX_EVENTS' | 'RATE_LIMIT_MAX_LIGHT' | 'RATE_LIMIT_WINDOW_MS'>,
     now: () => number = () => performance.now(),
+    exchange?: UsageExchange,
   ) {
+    this.#exchange = exchange;
     this.#limits = { write: settings.RATE_LIMIT_MAX_EVENTS, light: settings.RATE_LIMIT_MAX_LIGHT, ping: PINGS };
     this.#windowMs = settings.RATE_LIMIT_WINDOW_MS;
     this.#now = now;
@@ -94,7 +130,12 @@ export class RateLimiter {
     let window = windows.get(budget);
     if (!window) windows.set(budget, (window = new SlidingWindow()));
     const wait = window.take(now, this.#limits[budget], this.#windowMs);
-    return wait === 0 ? ALLOWED : { ok: false, retryAfterMs: Math.ceil(wait) };
+    if (wait > 0) return { ok: false, retryAfterMs: Math.ceil(wait) };
+    if (this.#exchange) {
+      const counted = window;
+      this.#exchange.used(userId, budget, (elsewhere) => counted.setElsewhere(elsewhere));
+    }
+    return ALLOWED;
   }
 
   /** Length of the window. */

@@ -253,6 +253,19 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
     expect(data).toEqual({ userId: amal, disconnected: 1, blockedUntil: isTime });
   });
 
+  test('"No inbound event with a callback is ever left unanswered": not to who disconnects oneself either; nobody locks oneself out', async () => {
+    const adminId = await makeAdmin(server());
+    const [admin, other] = [await adminClient(server(), adminId), await v2Client(server(), adminId)];
+    const own = { userId: adminId, reason: 'a lost phone' };
+    expect((await admin.ask('admin:disconnect', { ...own, blockForS: 60 })).error).toMatchObject({
+      code: 'INVALID_DATA',
+      details: { field: 'blockForS' },
+    });
+    expect(await admin.ask('admin:disconnect', own)).toEqual({ data: { userId: adminId, disconnected: 1, blockedUntil: null } });
+    expect(await other.next('disconnect')).toBe('io server disconnect');
+    expect(await admin.ask('admin:disconnect', { socketId: admin.socket.id, reason: 'x' })).toMatchObject({ data: { disconnected: 0 } });
+  });
+
   test('`admin:announce {message, namespaces?, userIds?}` → `announcement`: to everybody, or to these', async () => {
     const admin = await adminClient(server(), await makeAdmin(server()));
     const staff = freshId('staff');

@@ -83,7 +83,7 @@ export const adminClientEvents = {
   disconnect: clientEvent({
     name: 'admin:disconnect',
     summary:
-      'Ends a user’s sockets, or one socket. With blockForS its user is refused for so long, as one who is disabled: connecting, signing in, refreshing a token and calling REST; 0 ends that. Audited.',
+      'Ends a user’s sockets, or one socket, but not the one that asks. With blockForS its user is refused for so long, as one who is disabled: connecting, signing in, refreshing a token and calling REST; 0 ends that. Audited.',
     budget: 'write',
     payload: z
       .object({

@@ -33,8 +33,8 @@ export class AdminGateway {
   }
 
   @On(events.disconnect)
-  async disconnect({ userId }: Session, payload: PayloadOf<typeof events.disconnect>) {
-    const { blockedUntil, ...done } = await this.admin.disconnect(userId, payload);
+  async disconnect({ userId, id: askedBy }: Session, payload: PayloadOf<typeof events.disconnect>) {
+    const { blockedUntil, ...done } = await this.admin.disconnect(userId, { ...payload, askedBy });
     return { data: { ...done, blockedUntil: blockedUntil === null ? null : isoTime(blockedUntil) } };
   }
 

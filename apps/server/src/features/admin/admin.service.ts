@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Failure } from '../../errors.ts';
+import { Failure, invalid } from '../../errors.ts';
 import { isoTime } from '../../iso-time.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { RateLimiter, type Usage } from '../../realtime/rate-limiter.ts';
@@ -64,8 +64,9 @@ export class AdminService {
   }
 
   /**
-   * Ends a user's sockets, or one. With `blockForS` its user is kept out for so long, also after a restart; 0 lets the user in again.
-   * @throws Failure NOT_FOUND where there is no such user or socket
+   * Ends a user's sockets, or one, but never the one that asks. With `blockForS` its user is kept out for so long, also after a restart;
+   * 0 lets the user in again.
+   * @throws Failure NOT_FOUND where there is no such user or socket, INVALID_DATA where administrators would lock themselves out
    */
   async disconnect(
     actorId: string,
@@ -75,7 +76,8 @@ export class AdminService {
     const userId = target.userId ?? (await this.#nodes.ownerOf(target.socketId!));
     const user = userId === undefined ? undefined : await this.#users.load(userId);
     if (!user || user.erased) throw new Failure('NOT_FOUND', { field: target.userId === undefined ? 'socketId' : 'userId' });
-    const { reason, socketId } = target;
+    if (blockForS && user.id === actorId) throw invalid('blockForS', 'must not lock yourself out');
+    const { reason, socketId, askedBy } = target;
     const details = { reason, ...(socketId === undefined ? {} : { socketId }), ...(blockForS === undefined ? {} : { blockForS }) };
     // Recorded and kept out before anybody is disconnected: a client that comes back at once finds the door closed.
     const blockedUntil = await this.#queue.run(blockForS === undefined ? [] : [DIRECTORY_STREAM], async (tx) => {
@@ -86,7 +88,7 @@ export class AdminService {
       return until;
     });
     // Who is kept out is so everywhere, whichever socket it was for.
-    const disconnected = await this.#nodes.disconnect(blockForS ? { userId: user.id, reason } : target);
+    const disconnected = await this.#nodes.disconnect(blockForS ? { userId: user.id, reason, askedBy } : target);
     return { userId: user.id, disconnected, blockedUntil: blockedUntil !== null && blockedUntil > Date.now() ? blockedUntil : null };
   }
 

@@ -33,6 +33,8 @@ export interface SocketQuery {
 export interface DisconnectTarget {
   userId?: string | undefined;
   socketId?: string | undefined;
+  /** The socket that asks for it, which is spared: it waits for the answer. */
+  askedBy?: string | undefined;
   reason: string;
 }
 
@@ -126,7 +128,7 @@ export class OwnNode implements OnModuleInit, OnModuleDestroy {
 
   /** Ends sockets for good: their clients are not to come back by themselves, and hear why. @returns how many */
   disconnect(target: DisconnectTarget): number {
-    const sessions = this.matching(target);
+    const sessions = this.matching(target).filter(({ id }) => id !== target.askedBy);
     for (const session of sessions) session.end(new Failure('FORBIDDEN', { reason: target.reason }));
     return sessions.length;
   }

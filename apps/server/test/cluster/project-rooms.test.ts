@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { caughtUp } from '../support/chats.ts';
-import { inRoom, join, makeProject, projectClient } from '../projects/projects.ts';
+import { caughtUp, ok } from '../support/chats.ts';
+import { inRoom, join, makeProject, projectClient, removeMember } from '../projects/projects.ts';
 import type { Api, SpawnedServer, TestServer } from '../support/server.ts';
 import { closeClients, type Client } from '../support/sockets.ts';
 import { CLUSTER_MISSING, cutOff, linked, startCluster, type Cluster } from './cluster.ts';
@@ -51,6 +51,49 @@ describe.skipIf(CLUSTER_MISSING)('who is in the room of a project, over several 
         ['user:left', member],
       ]);
     }
+  });
+
+  test('`project:update` to everybody in the room on every node, in one order; `activity` to all but the sender; `sync` the same', async () => {
+    const [here, there] = nodes;
+    const { owner, member, id } = await makeProject(here);
+    const clients = [await enter(here, id, owner), await enter(there, id, member), await enter(there, id, owner)];
+    const COUNT = 40;
+    const acks = await Promise.all(
+      Array.from({ length: COUNT }, (_, i) => clients[i % 2]!.ask('project:comment', { projectId: id, comment: `${i}` })),
+    );
+    const versions = Array.from({ length: COUNT }, (_, i) => i + 2);
+    expect(acks.map(({ data }) => data.version).toSorted((a, b) => a - b)).toEqual(versions);
+    for (const one of clients) {
+      await one.count('project:update', COUNT);
+      await caughtUp(one);
+      expect(one.of('project:update')).toEqual(clients[0]!.of('project:update'));
+    }
+    expect(clients[0]!.of('project:update').map(({ version }) => version)).toEqual(versions);
+    expect(clients.map((one) => one.of('activity').length)).toEqual([COUNT / 2, COUNT / 2, COUNT]);
+    for (const one of clients) {
+      const { streams } = await one.ask('sync', { cursors: { [`project:${id}`]: 1 } });
+      expect(streams[`project:${id}`].events.map(({ data }: { data: object }) => data)).toEqual(one.of('project:update'));
+    }
+  });
+
+  test('who is removed on one node is out of the room on the others, and out of an administrator’s rooms with the role', async () => {
+    const [here, there] = nodes;
+    const { owner, member, admin, id } = await makeProject(here);
+    const owners = await enter(here, id, owner);
+    const [members, admins] = [await enter(there, id, member), await enter(there, id, admin)];
+    await nextOf(owners, 'user:joined', admin);
+    ok(await removeMember(here, owner, id, member));
+    expect(await members.next('user:left')).toEqual({ userId: member, projectId: id });
+    await here.createUser(admin, { role: 'user' });
+    await nextOf(admins, 'user:left', admin);
+    await Promise.all([nextOf(owners, 'user:left', member), nextOf(owners, 'user:left', admin)]);
+    await owners.ask('project:statusUpdate', { projectId: id, status: 'review' });
+    // Where both would have had it, had they been in the room.
+    const others = await enter(there, id, owner);
+    await owners.ask('project:statusUpdate', { projectId: id, status: 'completed' });
+    await others.next('project:update', ({ status }) => status === 'completed');
+    await caughtUp(members, admins);
+    expect([members, admins].map((one) => one.of('project:update').map(({ kind }) => kind))).toEqual([[], ['members']]);
   });
 
   test('a node that starts later learns who is there, and a node that dies takes its users out', async () => {

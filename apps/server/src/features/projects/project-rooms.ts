@@ -68,6 +68,9 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
       const change = data as ProjectChange;
       if (change.kind === 'members') for (const userId of change.removed) this.#removed(projectIdOf(stream), userId);
     });
+    follower.onSkipped((stream) => {
+      if (streamKind(stream) === PROJECT_PREFIX) for (const userId of this.of(projectIdOf(stream)).keys()) void this.#check(userId);
+    });
   }
 
   onModuleInit(): void {
@@ -104,10 +107,14 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
 
   /** Puts a socket into a room. @throws Failure NOT_FOUND, FORBIDDEN */
   async join(session: Session, projectId: string): Promise<void> {
-    // Followed first: who loses the right from here on is put out by the log.
     const stream = projectStream(projectId);
-    await this.#topics.follow([stream]);
+    if (this.#topics.clustered) {
+      // For strangers nothing is followed, and while the store is away it would not end.
+      await this.#authorize(session.userId, projectId);
+      await this.#topics.follow([stream]);
+    }
     try {
+      // From here on the log says who loses the right.
       await this.#authorize(session.userId, projectId);
     } catch (error) {
       this.#topics.unfollow(stream);
@@ -158,7 +165,7 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
     if (sessions) this.#takeOut(projectId, userId, [...sessions], true);
   }
 
-  /** Who is no administrator any more is out of the rooms of which they are no member. */
+  /** Who has perhaps lost a right is out of the rooms of which they are neither members nor administrators. */
   async #check(userId: string): Promise<void> {
     this.#revoked(userId);
     const projectIds = new Set([...this.#sessions.of(userId)].flatMap((session) => [...(this.#ofSession.get(session) ?? [])]));

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS, isUuid, type v2 } from '@majlis/contract';
+import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
 import { forgetEntries } from '../../log/stream-log.repository.ts';
@@ -50,6 +51,9 @@ interface Access {
   mayManage: boolean;
 }
 
+// With other nodes a change may be told a while after it was made: what they committed before it is read first.
+const SENDERS = 10_000;
+
 const notFound = () => new Failure('NOT_FOUND', { field: 'project_id', problem: 'no project has this id' });
 const denied = () => new Failure('FORBIDDEN', undefined, 'Access denied');
 
@@ -59,8 +63,8 @@ export class ProjectsService {
   readonly #storage: Storage;
   readonly #queue: WriteQueue;
   readonly #users: UserDirectory;
-  /** The sockets whose changes are being written, by the change's id. */
-  readonly #senders = new Map<string, string>();
+  /** The sockets that made the latest changes, by the change's id. */
+  readonly #senders = new LRUCache<string, string>({ max: SENDERS });
 
   constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, users: UserDirectory) {
     this.#storage = storage;
@@ -73,7 +77,7 @@ export class ProjectsService {
     await this.#access(this.#storage.db, await this.#asAdmin(actor), projectId);
   }
 
-  /** The socket that made a change which is being told of; undefined where none of this node did. */
+  /** The socket that made a change, where it was one of this node. */
   senderOf(changeId: string): string | undefined {
     return this.#senders.get(changeId);
   }
@@ -231,13 +235,7 @@ export class ProjectsService {
     const known = await this.#asAdmin(actor);
     const id = uuidv7();
     if (actor.sessionId !== undefined) this.#senders.set(id, actor.sessionId);
-    try {
-      return await this.#queue.run([projectStream(projectId)], async (tx) =>
-        work(tx, author, id, await this.#access(tx.db, known, projectId)),
-      );
-    } finally {
-      this.#senders.delete(id);
-    }
+    return this.#queue.run([projectStream(projectId)], async (tx) => work(tx, author, id, await this.#access(tx.db, known, projectId)));
   }
 
   async #access(db: Database, { userId, isAdmin = false }: Actor, projectId: string): Promise<Access> {

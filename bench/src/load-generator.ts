@@ -1,11 +1,13 @@
 /** The load generator's process: carries out what `LoadProcess` asks, and ends with it. */
 import { FeedTraffic } from './feed-traffic.ts';
 import type { Command, Reply } from './load-process.ts';
+import { Storm } from './storm-traffic.ts';
 import { Traffic } from './traffic.ts';
 
-/** One of the two, from its first connections on. */
+/** One of them, from its first connections on. */
 let traffic: Traffic | undefined;
 let feed: FeedTraffic | undefined;
+let storm: Storm | undefined;
 
 async function carryOut(command: Command): Promise<Reply> {
   switch (command.command) {
@@ -21,8 +23,11 @@ async function carryOut(command: Command): Promise<Reply> {
       return { measurement: await connected(traffic).run(command.phase) };
     case 'run-feed':
       return { measurement: await connected(feed).run(command.phase) };
+    case 'storm':
+      storm ??= new Storm();
+      return { storm: await storm.run(command.port, command.seats, command.phase) };
     case 'check':
-      connected(traffic ?? feed).check();
+      connected(traffic ?? feed ?? storm).check();
       return {};
   }
 }
@@ -40,5 +45,6 @@ process.on('message', (command: Command) => {
 process.on('disconnect', () => {
   traffic?.close();
   feed?.close();
+  storm?.close();
   process.exit(0);
 });

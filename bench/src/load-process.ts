@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { FeedPhase, FeedSeats } from './feed-traffic.ts';
+import type { StormMeasurement, StormPhase, StormSeats } from './storm-traffic.ts';
 import type { Expectations, Measurement, MessageForm, Phase, Seat } from './traffic.ts';
 
 /** What the load generator's process is asked to do, one at a time; it answers each with a `Reply`. */
@@ -10,9 +11,10 @@ export type Command =
   | { command: 'run'; phase: Phase }
   | { command: 'connect-feed'; port: number; seats: FeedSeats }
   | { command: 'run-feed'; phase: FeedPhase }
+  | { command: 'storm'; port: number; seats: StormSeats; phase: StormPhase }
   | { command: 'check' };
 
-export type Reply = { measurement?: Measurement } | { error: string };
+export type Reply = { measurement?: Measurement; storm?: StormMeasurement } | { error: string };
 
 /**
  * A load generator in a process of its own, so that neither its work nor its garbage is in what is measured. Every
@@ -35,6 +37,12 @@ export class LoadProcess {
 
   runFeed(phase: FeedPhase): Promise<Measurement> {
     return this.#measured({ command: 'run-feed', phase });
+  }
+
+  async storm(port: number, seats: StormSeats, phase: StormPhase): Promise<StormMeasurement> {
+    const { storm } = await this.#ask({ command: 'storm', port, seats, phase });
+    if (!storm) throw new Error('the load generator measured nothing');
+    return storm;
   }
 
   /** Rejects where a connection has broken meanwhile. */

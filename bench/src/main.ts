@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureFeed, measureIdle, measureTraffic } from './measure.ts';
+import { measureFeed, measureIdle, measureStorm, measureTraffic } from './measure.ts';
 import type { Timing } from './measure.ts';
 import { peers } from './peers.ts';
 import type { PeerName } from './peers.ts';
@@ -41,6 +41,11 @@ for (const scenario of scenarios) {
   try {
     if (scenario.kind === 'idle') {
       comparisons.push(...compare(scenario, scenario.comparisons, await measureIdle(scenario, chosenPeers, timing, place)));
+      continue;
+    }
+    if (scenario.kind === 'storm') {
+      if (chosenPeers.includes('majlis'))
+        comparisons.push(...compare(scenario, scenario.comparisons, { majlis: await measureStorm(scenario, place) }));
       continue;
     }
     const results =

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { collectGarbage } from './garbage-collection.ts';
 import { LoadProcess } from './load-process.ts';
-import { peers } from './peers.ts';
+import { peers, prepareStorm, startStorm } from './peers.ts';
 import type { Gathering, PeerName } from './peers.ts';
 import { processResidentBytes } from './process-usage.ts';
 import { percentile } from './scenarios.ts';
-import type { FeedScenario, IdleScenario, MemoryResult, TrafficScenario } from './scenarios.ts';
+import type { FeedScenario, IdleScenario, MemoryResult, StormResult, StormScenario, TrafficScenario } from './scenarios.ts';
 import type { RunningServer } from './server-process.ts';
 import type { Measurement, Seat } from './traffic.ts';
 
@@ -74,6 +74,27 @@ export function measureFeed(scenario: FeedScenario, names: PeerName[], timing: T
     connect: async ({ peer, server, load }) => load.connectFeed(server.port, await peers[peer].prepareFeed(server, listeners)),
     run: ({ server, load }, warmUpMs) => load.runFeed({ ordersPerSecond, warmUpMs, measureMs, drainMs, serverPid: server.pid }),
   });
+}
+
+/** Lets users connect all at once, and reads what it did to the server's event loop. Rejects where anybody is not told of somebody. */
+export async function measureStorm({ users, connectMs, audience }: StormScenario, directory: string): Promise<StormResult> {
+  const server = await startStorm(made(directory), audience.kind);
+  const load = new LoadProcess();
+  try {
+    const seats = await prepareStorm(server, users, audience.kind === 'contacts' ? audience.groupSize : null);
+    // The server's measurement begins anew with each reading.
+    await loopDelayP99Ms(server);
+    const storm = await load.storm(server.port, seats, { connectMs, drainMs, serverPid: server.pid });
+    return { ...storm, loopDelayP99Ms: await loopDelayP99Ms(server) };
+  } finally {
+    await load.stop();
+    await server.stop();
+  }
+}
+
+async function loopDelayP99Ms({ port }: RunningServer): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^nodejs_eventloop_lag_p99_seconds (?<seconds>\S+)$/m.exec(metrics)?.groups?.['seconds']) * 1000;
 }
 
 async function measureRounds(names: PeerName[], timing: Timing, directory: string, rounds: Rounds): Promise<ByPeer<Measurement>> {

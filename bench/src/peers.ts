@@ -6,6 +6,7 @@ import type { v2 } from '@majlis/contract';
 import type { FeedSeats } from './feed-traffic.ts';
 import { startServer } from './server-process.ts';
 import type { RunningServer } from './server-process.ts';
+import type { StormSeats } from './storm-traffic.ts';
 import type { Expectations, Seat } from './traffic.ts';
 
 /** Who connects: `chats` chats of `membersPerChat` users each, of whom the first `sendersPerChat` send. */
@@ -55,26 +56,29 @@ const bare: Peer = {
   }),
 };
 
+const startMajlis = (directory: string, settings: Record<string, string> = {}): Promise<RunningServer> =>
+  startServer(
+    inBuild('../../apps/server/dist/main.js'),
+    {
+      HOST: '127.0.0.1',
+      DATA_DIR: directory,
+      DEMO_DATA: 'false',
+      JWT_SECRET: secret,
+      API_KEYS: apiKey,
+      LOG_LEVEL: 'info',
+      LOG_EVENTS: 'true',
+      // The limiter works as ever; only what it allows is raised above what a closed loop sends.
+      RATE_LIMIT_MAX_EVENTS: '100000000',
+      RATE_LIMIT_MAX_LIGHT: '100000000',
+      RATE_LIMIT_MAX_CONNECTS: '0',
+      ...settings,
+    },
+    join(directory, 'server.log'),
+  );
+
 const majlis: Peer = {
   // It always does.
-  start: (directory) =>
-    startServer(
-      inBuild('../../apps/server/dist/main.js'),
-      {
-        HOST: '127.0.0.1',
-        DATA_DIR: directory,
-        DEMO_DATA: 'false',
-        JWT_SECRET: secret,
-        API_KEYS: apiKey,
-        LOG_LEVEL: 'info',
-        LOG_EVENTS: 'true',
-        // The limiter works as ever; only what it allows is raised above what a closed loop sends.
-        RATE_LIMIT_MAX_EVENTS: '100000000',
-        RATE_LIMIT_MAX_LIGHT: '100000000',
-        RATE_LIMIT_MAX_CONNECTS: '0',
-      },
-      join(directory, 'server.log'),
-    ),
+  start: (directory) => startMajlis(directory),
   prepare: async (server, gathering) => {
     await putUsers(server, gathering.chats * gathering.membersPerChat);
     const seats: Seat[][] = [];
@@ -101,6 +105,17 @@ const majlis: Peer = {
     return { listeners: Array.from({ length: listeners }, (_, index) => feedPath(token(userId(index)))), headers: { 'x-api-key': apiKey } };
   },
 };
+
+/** Majlis with a presence audience of its own. */
+export const startStorm = (directory: string, audience: string): Promise<RunningServer> =>
+  startMajlis(directory, { PRESENCE_AUDIENCE: audience });
+
+/** Makes the users of a storm; with a group size, each group has a chat. */
+export async function prepareStorm(server: RunningServer, users: number, groupSize: number | null): Promise<StormSeats> {
+  if (groupSize === null) await putUsers(server, users);
+  else await majlis.prepare(server, { chats: users / groupSize, membersPerChat: groupSize, sendersPerChat: 0 });
+  return { auths: Array.from({ length: users }, (_, index) => majlisAuth(userId(index))), groupSize };
+}
 
 export const peers: Record<PeerName, Peer> = { bare, majlis };
 

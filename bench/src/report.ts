@@ -42,12 +42,14 @@ export function compare<Result>(scenario: Scenario, comparisons: Comparison<Resu
   });
 }
 
-function targetText(target: Target): string {
+function targetText(target: Target | undefined): string {
+  if (!target) return '';
   if ('below' in target) return `below ${target.below}`;
   return 'ratioAtMost' in target ? `ratio ≤ ${number(target.ratioAtMost, 2).replace(/\.?0+$/, '')}` : `ratio ≥ ${target.ratioAtLeast}`;
 }
 
-function isMet(target: Target, ratio: number | undefined, majlis: number | undefined): boolean | undefined {
+function isMet(target: Target | undefined, ratio: number | undefined, majlis: number | undefined): boolean | undefined {
+  if (!target) return undefined;
   if ('below' in target) return majlis === undefined ? undefined : majlis < target.below;
   if (ratio === undefined) return undefined;
   return 'ratioAtMost' in target ? ratio <= target.ratioAtMost : ratio >= target.ratioAtLeast;
@@ -129,8 +131,10 @@ measured in turns, round by round.
   inflates what it gets. The bare server compresses each message for each socket, Majlis once.
 - The order feed is measured beside a bare ws server (\`bench/src/bare-feed-server.ts\`) that takes the same POST and sends each order to
   everybody with \`send\`; latency is from the POST to the screen.
+- In a storm, users connect evenly over the time, in an order in which contacts are strangers' neighbours; the event loop's delay is what
+  the server's own \`/metrics\` say of the time from the first connection to the last presence event. The bare server has no presence.
 - Every run proves itself: each receiver must get each message once and in the order of \`seq\`, each message must be acknowledged
-  and each receipt must come. Anything missing, repeated or out of order ends the run with an error and no page.
+  and each receipt must come; in a storm each user must be told of everybody who came later, of nobody twice and not of itself. Anything missing, repeated or out of order ends the run with an error and no page.
 - Messages and bytes are of the same shape for both. Latency is from sending to delivery; in a closed loop it mostly says how much was
   in flight. Where the generator's CPU is at 100 %, it is the generator that bounds the rate.
 

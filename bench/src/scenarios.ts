@@ -10,7 +10,8 @@ export interface Comparison<Result> {
   figure: (result: Result) => number;
   /** Decimal places to print. */
   digits: number;
-  target: Target;
+  /** Absent where a figure is only told. */
+  target: Target | undefined;
 }
 
 /** What one idle connection adds to a server's resident memory, in bytes. */
@@ -18,6 +19,16 @@ export interface MemoryResult {
   settled: number;
   /** The same after a full garbage collection: what connections hold, without what making them left behind. */
   collected: number;
+}
+
+/** What a storm of connections did to a server. */
+export interface StormResult {
+  /** 99th percentile of the event loop's delay, as the server itself measures it, in milliseconds. */
+  loopDelayP99Ms: number;
+  /** Presence events that arrived. */
+  deliveries: number;
+  /** Processor time of the server in microseconds. */
+  serverCpu: number;
 }
 
 interface Described {
@@ -51,7 +62,17 @@ export interface FeedScenario extends Described {
   comparisons: Comparison<Measurement>[];
 }
 
-export type Scenario = TrafficScenario | FeedScenario | IdleScenario;
+/** Users who all connect within a short time: what telling others who is online costs. A bare server has no presence. */
+export interface StormScenario extends Described {
+  kind: 'storm';
+  users: number;
+  connectMs: number;
+  /** Who is told: everyone, or in groups of this size each other's contacts. */
+  audience: { kind: 'everyone' } | { kind: 'contacts'; groupSize: number };
+  comparisons: Comparison<StormResult>[];
+}
+
+export type Scenario = TrafficScenario | FeedScenario | IdleScenario | StormScenario;
 
 /** The value below which `share` (0 to 1) of the values lie; NaN of none. */
 export function percentile(values: readonly number[], share: number): number {
@@ -109,6 +130,20 @@ const largeMessages = (name: string, compressed: boolean, comparisons: Compariso
   ],
 });
 
+const storm = (users: number, audience: StormScenario['audience']): StormScenario => ({
+  kind: 'storm',
+  name: `storm-${audience.kind}`,
+  title: `${users.toLocaleString('en')} users connecting in 10 s, presence to ${audience.kind}`,
+  users,
+  connectMs: 10_000,
+  audience,
+  comparisons: [
+    { label: "event loop's p99 delay, ms", figure: ({ loopDelayP99Ms }) => loopDelayP99Ms, digits: 0, target: { below: 100 } },
+    { label: 'presence events delivered', figure: ({ deliveries }) => deliveries, digits: 0, target: undefined },
+    { label: 'CPU ms per user', figure: ({ serverCpu }) => serverCpu / 1000 / users, digits: 2, target: undefined },
+  ],
+});
+
 /** Everything that is compared. A new comparison is a new row. */
 export const scenarios: Scenario[] = [
   {
@@ -155,4 +190,6 @@ export const scenarios: Scenario[] = [
       },
     ],
   },
+  storm(2_000, { kind: 'everyone' }),
+  storm(10_000, { kind: 'contacts', groupSize: 20 }),
 ];

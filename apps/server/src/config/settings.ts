@@ -219,6 +219,10 @@ const features = {
     description: 'How long after the last socket has gone a user goes offline, in milliseconds: who comes back sooner was never away.',
     example: '5000',
   }),
+  PRESENCE_LEASE_MS: setting(kind.integer(2_000, 25_000).default(15_000), {
+    description: 'How long after another node was last heard its users go offline, in milliseconds. The same on all nodes.',
+    example: '10000',
+  }),
   ORDER_ESCALATE_AFTER_S: setting(kind.integer(1, 604_800).default(120), {
     description: 'An order that nobody has acknowledged after so many seconds is brought to the managers.',
     example: '300',

@@ -66,6 +66,7 @@ test('without any setting the documented defaults hold', () => {
     PRESENCE_GRACE_MS: 2000,
     PUSH_DELAY_MS: 2_500,
     PUSH_ALLOW_PRIVATE: false,
+    PRESENCE_LEASE_MS: 15_000,
     ORDER_ESCALATE_AFTER_S: 120,
     LOG_LEVEL: 'info',
     LOG_EVENTS: true,

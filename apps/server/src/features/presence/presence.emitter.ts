@@ -61,8 +61,12 @@ export class PresenceEmitter implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.#sessions.onOpen(({ userId }) => this.#opened(userId));
-    this.#sessions.onClose(({ userId }) => this.#closed(userId));
+    this.#sessions.onOpen(({ userId }) => {
+      if (this.#sessions.of(userId).size === 1) this.#own(userId, true);
+    });
+    this.#sessions.onClose(({ userId }) => {
+      if (this.#sessions.of(userId).size === 0) this.#own(userId, false);
+    });
     this.#presence.onChange(() => {
       if (!this.#running) void this.#run();
     });
@@ -72,20 +76,9 @@ export class PresenceEmitter implements OnModuleInit, OnModuleDestroy {
     this.#stopped = true;
   }
 
-  #opened(userId: string): void {
-    if (this.#sessions.of(userId).size > 1) return;
-    const now = Date.now();
+  #own(userId: string, here: boolean): void {
     this.#touched.add(userId);
-    this.#presence.arrived(userId, now);
-    this.#presence.seen(userId, now);
-  }
-
-  #closed(userId: string): void {
-    if (this.#sessions.of(userId).size > 0) return;
-    const now = Date.now();
-    this.#touched.add(userId);
-    this.#presence.departed(userId, now);
-    this.#presence.seen(userId, now);
+    this.#presence.own(userId, here);
   }
 
   async #run(): Promise<void> {

@@ -30,6 +30,9 @@ interface OnlineUser {
   leaving: NodeJS.Timeout | undefined;
 }
 
+/** Called with a user whose first socket on this node has come, or whose last one has gone. */
+type OwnListener = (userId: string, at: number, here: boolean) => void;
+
 const STORE_EVERY_MS = 1_000;
 
 const STORE_LAST_SEEN: Command<ReadonlyMap<string, number>, void> = {
@@ -54,6 +57,7 @@ export class PresenceService implements PresenceSource, OnApplicationShutdown {
   readonly #users = new Map<string, OnlineUser>();
   #changes = new Map<string, PresenceChange>();
   readonly #listeners: (() => void)[] = [];
+  readonly #ownListeners: OwnListener[] = [];
   #unstored = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -63,17 +67,36 @@ export class PresenceService implements PresenceSource, OnApplicationShutdown {
     this.#queue = queue;
   }
 
-  /** A user has a socket on a node and had none there. @param at when, in milliseconds */
-  arrived(userId: string, at: number): void {
+  /** A user's first socket on this node has come, or the last one has gone. */
+  own(userId: string, here: boolean): void {
+    const at = Date.now();
+    if (here) this.arrived(userId, at);
+    else this.departed(userId, at);
+    this.seen(userId, at);
+    for (const listener of this.#ownListeners) listener(userId, at, here);
+  }
+
+  /** Calls `listener` with what `own` is told. */
+  onOwn(listener: OwnListener): void {
+    this.#ownListeners.push(listener);
+  }
+
+  /**
+   * A user has a socket on a node and had none there.
+   * @param at when, in milliseconds
+   * @param tell false where nobody here can have believed otherwise
+   */
+  arrived(userId: string, at: number, tell = true): void {
     const user = this.#users.get(userId);
     if (!user) {
       this.#users.set(userId, { places: 1, lastSeen: at, leaving: undefined });
-      return this.#note({ userId, online: true, lastSeen: at });
+      if (tell) this.#note({ userId, online: true, lastSeen: at });
+      return;
     }
     if (user.places++ > 0) return;
     clearTimeout(user.leaving);
     user.leaving = undefined;
-    user.lastSeen = at;
+    user.lastSeen = Math.max(user.lastSeen, at);
   }
 
   /** A user's last socket on a node has gone. @param at when, in milliseconds */

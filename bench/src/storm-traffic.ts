@@ -134,6 +134,8 @@ class Witness implements PacketObserver {
 
   failed(reason: Error): void {
     const state = this.connectedAt === Number.POSITIVE_INFINITY ? 'not yet connected' : 'connected';
-    this.#storm.fail(new Error(`user ${this.#user}, ${state} ${Math.round(performance.now() - this.beganAt)} ms after it began: ${reason.message}`));
+    this.#storm.fail(
+      new Error(`user ${this.#user}, ${state} ${Math.round(performance.now() - this.beganAt)} ms after it began: ${reason.message}`),
+    );
   }
 }

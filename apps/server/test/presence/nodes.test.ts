@@ -42,7 +42,10 @@ describe.skipIf(CLUSTER_MISSING)('presence, all nodes counted together', () => {
     const [here, there] = await everywhere(listeners, (one) => online(one, anna));
     expect(there).toEqual(here);
     for (const listener of listeners) expect(await states(listener, anna, 'nobody')).toEqual([true, false]);
-    expect(ok(await nodes[1].api('GET', `/api/v2/users/${anna}`, { key: true }))).toMatchObject({ online: true, last_seen: here!.last_seen });
+    expect(ok(await nodes[1].api('GET', `/api/v2/users/${anna}`, { key: true }))).toMatchObject({
+      online: true,
+      last_seen: here!.last_seen,
+    });
     annas.close();
     const [gone, goneThere] = await everywhere(listeners, (one) => offline(one, anna));
     expect(goneThere).toEqual(gone);

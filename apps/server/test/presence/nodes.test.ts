@@ -30,9 +30,10 @@ describe.skipIf(CLUSTER_MISSING)('presence, all nodes counted together', () => {
     return { anna, boris, clara, dora, listeners };
   }
   const everywhere = <T>(listeners: readonly Client[], wait: (listener: Client) => Promise<T>) => Promise.all(listeners.map(wait));
-  /** Resolves when a node holds a user to be online, or not. */
-  const knows = (node: TestServer, userId: string, isOnline = true) =>
-    expect.poll(() => node.app.get(Presence).isOnline(userId), { timeout: 10_000, interval: 5 }).toBe(isOnline);
+  /** Resolves when a node holds a user to be online. */
+  async function knows(node: TestServer, userId: string): Promise<void> {
+    await expect.poll(() => node.app.get(Presence).isOnline(userId), { timeout: 10_000, interval: 5 }).toBe(true);
+  }
   const states = async (listener: Client, ...user_ids: string[]) =>
     (await listener.ask('presence:get', { user_ids })).users.map((user: { online: boolean }) => user.online) as boolean[];
 

@@ -14,7 +14,7 @@ import { errorBody } from './error-body.ts';
 import { BATCH, batchItem, batchJson } from './event-batch.ts';
 import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { eventPacket } from './frame.ts';
-import { deviceIdOf, localeOf, presentedToken, wantsBatches } from './handshake.ts';
+import { deviceIdOf, localeOf, presentedToken, wantsBatches, type PresentedToken } from './handshake.ts';
 import { Interests } from './interests.ts';
 import { Metrics } from './metrics.ts';
 import { NAMESPACES, mayBeIn } from './namespaces.ts';
@@ -34,6 +34,8 @@ type Admission =
   | { admitted: false; failure: Failure };
 
 const CHECK_MS = 1_000;
+// Packets that were sent together may arrive apart.
+const BURST_MS = 100;
 // Node's timers take at most 2^31 - 1 ms; a longer pause is never asked for.
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -43,6 +45,8 @@ export class Connections implements OnModuleDestroy {
   readonly #delays = new RefusalDelays();
   readonly #connections = new WeakMap<EngineConnection, Connection>();
   readonly #admissions = new WeakMap<Socket, Admission>();
+  /** Of sockets that have shown a token and are no sessions yet. */
+  readonly #underWay = new WeakMap<Connection, Set<Promise<Admission>>>();
   /** Connections without a session, and since when. */
   readonly #idle = new Map<EngineConnection, number>();
   readonly #timer: NodeJS.Timeout;
@@ -73,7 +77,7 @@ export class Connections implements OnModuleDestroy {
   /** Connection middleware of every namespace: authentication, before any event is dispatched. Never throws. */
   async admit(socket: Socket, next: (error?: Error) => void): Promise<void> {
     try {
-      const admission = await this.#admission(socket);
+      const admission = await this.#admit(socket);
       this.#admissions.set(socket, admission);
       if (admission.admitted || this.#rules(socket).refusal === 'error-event') return next();
       // A limit passes, and after a connect_error stock clients do not come back.
@@ -142,16 +146,45 @@ export class Connections implements OnModuleDestroy {
     return NAMESPACES[socket.nsp.name]!;
   }
 
-  async #admission(socket: Socket): Promise<Admission> {
-    const since = Date.now();
+  async #admit(socket: Socket): Promise<Admission> {
     const presented = presentedToken(socket.handshake);
-    // Without a token, on a connection where another namespace is authenticated already: that user's.
-    const [sibling] = presented.kind === 'missing' ? this.#connection(socket).sessions : [];
-    if (sibling) {
-      const role = await whileStoreAway(() => this.authenticator.roleOf(sibling.userId), since);
-      return role ? this.#admitted(socket, sibling.identity, role, sibling.device, since) : this.#refused(socket, 'unknownUser');
+    if (presented.kind === 'malformed') return this.#refused(socket, 'invalid');
+    if (presented.kind === 'missing') return this.#admitAsSibling(socket, Date.now());
+    const connection = this.#connection(socket);
+    const underWay = this.#underWay.get(connection) ?? new Set();
+    this.#underWay.set(connection, underWay);
+    const admission = this.#authenticate(socket, presented);
+    underWay.add(admission);
+    try {
+      return await admission;
+    } finally {
+      // By then it is a session, or refused.
+      setImmediate(() => underWay.delete(admission));
     }
-    if (presented.kind !== 'token') return this.#refused(socket, presented.kind === 'missing' ? 'missing' : 'invalid');
+  }
+
+  /** Without a token, on a connection where another namespace is authenticated already: that user's. */
+  async #admitAsSibling(socket: Socket, since: number): Promise<Admission> {
+    const sibling = await this.#sibling(this.#connection(socket));
+    if (!sibling) return this.#refused(socket, 'missing');
+    const role = await whileStoreAway(() => this.authenticator.roleOf(sibling.identity.userId), since);
+    return role ? this.#admitted(socket, sibling.identity, role, sibling.device, since) : this.#refused(socket, 'unknownUser');
+  }
+
+  async #sibling(connection: Connection): Promise<Pick<Session, 'identity' | 'device'> | undefined> {
+    const [session] = connection.sessions;
+    if (session) return session;
+    // Stock clients send the CONNECTs of all their namespaces in one burst: the one with the token is being looked at, or comes next.
+    if (!this.#underWay.get(connection)?.size) await pause(BURST_MS);
+    for (const underWay of this.#underWay.get(connection) ?? []) {
+      const admission = await underWay.catch(() => undefined);
+      if (admission?.admitted) return admission;
+    }
+    return connection.sessions.values().next().value;
+  }
+
+  async #authenticate(socket: Socket, presented: Extract<PresentedToken, { kind: 'token' }>): Promise<Admission> {
+    const since = Date.now();
     let principal: Principal;
     try {
       principal = await whileStoreAway(() => this.authenticator.authenticate(presented.token), since);

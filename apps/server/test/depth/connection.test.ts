@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Manager } from 'socket.io-client';
 import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { UNLIMITED, caughtUp } from '../support/chats.ts';
-import { rawConnected } from '../support/raw-socket.ts';
+import { rawConnected, rawSocket } from '../support/raw-socket.ts';
 import { freshId, startServer, type TestServer } from '../support/server.ts';
-import { client, connected, type Client } from '../support/sockets.ts';
+import { Client, client, connected } from '../support/sockets.ts';
 import { TEST_NAMESPACE, metric, startOwn, stopQuietly } from '../realtime/chat-server.ts';
 import { ChatClient, depthClient, joined, makeConversation } from './depth.ts';
 
@@ -66,6 +67,35 @@ describe('A namespace CONNECT without a token, on a connection where another nam
     raw.send(`40${namespace},`);
     const greeting = await raw.next('connected', ({ userId }) => userId !== undefined);
     expect(greeting).toEqual({ userId: admin, socketId: expect.any(String) });
+  });
+
+  test.each(['before', 'behind'])("the document's own `io('/chat')`, %s `io(url, {auth})`, in one burst with it", async (order) => {
+    const { anna, boris, id } = await makeConversation(server);
+    const manager = new Manager(server.url, { autoConnect: false, transports: ['websocket'], reconnection: false });
+    const root = manager.socket('/', { auth: { token: server.token(boris) } });
+    const chat = manager.socket('/chat');
+    const client = new Client(chat);
+    const theirs = new ChatClient(chat);
+    for (const socket of order === 'before' ? [chat, root] : [root, chat]) socket.connect();
+    theirs.joinConversation(id);
+    expect(await client.next('connected')).toMatchObject({ userId: boris });
+    await caughtUp(client);
+    const annas = await depthClient(server, anna);
+    await annas.ask('message:send', { conversationId: id, content: 'one connection' });
+    await client.next('message:new');
+    expect(theirs.conversations.get(id)).toMatchObject([{ content: 'one connection' }]);
+    expect(client.of('connect_error')).toEqual([]);
+    manager._close();
+  });
+
+  test('where the other is refused, so is it', async () => {
+    const raw = rawSocket(server.url, { headers: { 'x-forwarded-for': '192.0.2.77' } });
+    await raw.next('open');
+    raw.send('40/chat,');
+    raw.send(`40/notifications,{"token":"${freshId('bad')}"}`);
+    raw.send('40/projects,');
+    for (const namespace of ['/chat', '/projects', '/notifications'])
+      await raw.next('packet', (packet: string) => packet.startsWith(`44${namespace},`));
   });
 });
 

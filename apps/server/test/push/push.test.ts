@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { LIMITS } from '@majlis/contract';
 import { isPublic } from '../../src/features/push/push-endpoint.ts';
@@ -12,7 +15,7 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { CLUSTER_MISSING, linked, startCluster, type Cluster } from '../cluster/cluster.ts';
 import { newOrder } from '../orders/feed-client.ts';
 import { makeDirect, makeGroup, makeUsers, ok, onServer, onServers, v2Client } from '../support/chats.ts';
-import { freshId, type Api, type TestServer } from '../support/server.ts';
+import { freshId, startServer, type Api, type TestServer } from '../support/server.ts';
 import { PushService, type Browser } from './push-service.ts';
 
 const SUBSCRIPTIONS = '/api/v2/push/subscriptions';
@@ -344,6 +347,23 @@ onServer(
   },
   { PUSH_DELAY_MS: '30' },
 );
+
+test('messages that a node has not looked at yet when it drains are pushed by its successor, from the store', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'majlis-push-'));
+  const leaving = await startServer({ ...QUICK, PUSH_DELAY_MS: '60000', DATA_DIR: dataDir });
+  const [anna, boris] = await makeUsers(leaving, 'Anna', 'Boris');
+  const phone = await subscribed(leaving, boris);
+  const chat = await makeDirect(leaving, anna, boris);
+  await send(leaving, anna, chat.id, { type: 'text', content: 'before the end' });
+  const { public_key: key } = ok(await leaving.api('GET', '/api/v2/push/public-key', { as: anna }));
+  await leaving.stop();
+  expect(service.pushedTo(phone)).toEqual([]);
+  const successor = await startServer({ ...QUICK, DATA_DIR: dataDir });
+  const push = await service.next('push', ({ to }) => to === phone.name);
+  expect([push.message.body, push.signed.key]).toEqual(['before the end', key]);
+  await successor.stop();
+  rmSync(dataDir, { recursive: true });
+});
 
 describe.skipIf(CLUSTER_MISSING)('web push from several nodes', () => {
   let cluster: Cluster;

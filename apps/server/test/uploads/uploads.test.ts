@@ -7,6 +7,7 @@ import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { makeUsers, ok, onServer, onServers, makeGroup, v2Client } from '../support/chats.ts';
 import type { TestServer } from '../support/server.ts';
+import { connected } from '../support/sockets.ts';
 import { answerOf, bytes, download, HEADS, image, metadataOf, openUpload, upload } from './forms.ts';
 
 const MAX = 200_000;
@@ -185,21 +186,6 @@ onServers(
       expect(filesOf(server()).incoming).toBe(0);
     });
 
-    test('a body that stops coming is given up, one whose sender goes away leaves nothing behind', async () => {
-      const [amal] = await makeUsers(server(), 'Amal');
-      const before = filesOf(server()).kept.length;
-      const slow = openUpload(server(), amal, 1_000);
-      slow.socket.write('some of it');
-      expect(await slow.answer).toContain('did not arrive within 1 s');
-      slow.socket.destroy();
-      const gone = openUpload(server(), amal, 1_000);
-      gone.socket.write('some of it');
-      while (filesOf(server()).incoming === 0) await delay(5);
-      gone.socket.destroy();
-      while (filesOf(server()).incoming > 0) await delay(5);
-      expect(filesOf(server()).kept.length).toBe(before);
-    });
-
     test('what is no form with one file is INVALID_DATA; nobody uploads without a token', async () => {
       const [amal] = await makeUsers(server(), 'Amal');
       const post = async (type: string, body: string) => {
@@ -265,6 +251,23 @@ onServers(
       expect((await upload(server(), bytes('x'), { headers: key })).status).toBe(201);
     });
 
+    test("Depth's and Allawzi's attachments take the same URLs", async () => {
+      const [amal, boris] = await makeUsers(server(), 'Amal', 'Boris');
+      const { url, name } = await sent(bytes('a letter'), { as: amal, name: 'letter.txt' });
+      const made = async (path: string, body: object) => ok(await server().api('POST', path, { as: amal, body }));
+      const ticket = await made('/api/v1/support/tickets', { subject: 'Help', message: 'see the file' });
+      const message = await made(`/api/v1/support/tickets/${ticket.id}/messages`, { message: 'here', attachments: [url] });
+      expect(JSON.stringify(message.attachments)).toContain(url);
+      const project = await made('/api/v2/projects', { name: 'Site', member_ids: [boris] });
+      const comment = await made(`/api/v2/projects/${project.id}/comments`, { comment: 'here', attachments: [url] });
+      expect(JSON.stringify(comment)).toContain(url);
+      // Depth's client names the file in `metadata.file`.
+      const chat = await makeGroup(server(), amal, boris);
+      const depth = await connected(server().url, '/chat', { token: server().token(amal) });
+      const file = { conversationId: chat.id, type: 'file', content: url, metadata: { name } };
+      expect((await depth.ask('chat:message', file)).data).toMatchObject({ type: 'file', content: url, metadata: { name } });
+    });
+
     test('what an erased person uploaded is gone, its thumbnails too', async () => {
       const [amal, boris] = await makeUsers(server(), 'Amal', 'Boris');
       const gone = await sent(await image('png'), { as: amal });
@@ -280,7 +283,28 @@ onServers(
       expect(filesOf(server()).kept).toContain(stays.key);
     });
   },
-  { UPLOAD_MAX_BYTES: String(MAX), UPLOAD_MAX_BYTES_PER_DAY: String(DAY), UPLOAD_TIMEOUT_S: '1' },
+  { UPLOAD_MAX_BYTES: String(MAX), UPLOAD_MAX_BYTES_PER_DAY: String(DAY) },
+);
+
+onServer(
+  'uploads that take their time',
+  (server) => {
+    test('a body that stops coming is given up, one whose sender goes away leaves nothing behind', async () => {
+      const [amal] = await makeUsers(server(), 'Amal');
+      const before = filesOf(server()).kept.length;
+      const slow = openUpload(server(), amal, 1_000);
+      slow.socket.write('some of it');
+      expect(await slow.answer).toContain('did not arrive within 1 s');
+      slow.socket.destroy();
+      const gone = openUpload(server(), amal, 1_000);
+      gone.socket.write('some of it');
+      while (filesOf(server()).incoming === 0) await delay(5);
+      gone.socket.destroy();
+      while (filesOf(server()).incoming > 0) await delay(5);
+      expect(filesOf(server()).kept.length).toBe(before);
+    });
+  },
+  { UPLOAD_TIMEOUT_S: '1' },
 );
 
 onServer(
@@ -291,6 +315,20 @@ onServer(
       const { url, key, thumbnail } = ok(await upload(server(), await image('png'), { as: amal }));
       expect(url).toBe(`https://chat.example.com/majlis/api/v2/uploads/${key}`);
       expect(thumbnail).toMatch(/^https:\/\/chat\.example\.com\/majlis\/api\/v2\/uploads\/[0-9a-f]{32}$/);
+    });
+
+    test('"rate limited": more than five at once are RATE_LIMIT; when one is over there is room again', async () => {
+      const [amal] = await makeUsers(server(), 'Amal');
+      const open = Array.from({ length: 5 }, () => openUpload(server(), amal, 1_000));
+      while (filesOf(server()).incoming < 5) {
+        open.forEach(({ socket }) => socket.write('x'));
+        await delay(5);
+      }
+      const { status, headers, body } = await upload(server(), bytes('x'), { as: amal });
+      expect([status, headers.get('retry-after'), body.details.problem]).toEqual([429, '1', 'more than 5 uploads at once']);
+      for (const { socket } of open) socket.destroy();
+      while (filesOf(server()).incoming > 0) await delay(5);
+      expect((await upload(server(), bytes('x'), { as: amal })).status).toBe(201);
     });
   },
   { PUBLIC_URL: 'https://chat.example.com/majlis' },

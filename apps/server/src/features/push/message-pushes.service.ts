@@ -23,7 +23,8 @@ const MEMBERS_AT_ONCE = 500;
 /**
  * Pushes chat messages to members who are offline and did not mute the chat. Sending a message costs nothing for it: what was said is
  * gathered from the log, of each chat the latest, and looked at when it is clear who got it. Every node does so, and the store takes
- * each push once. A crash within those seconds loses the push, not the message.
+ * each push once. A crash within those seconds loses the push, not the message;
+ * a node that drains looks before it goes.
  */
 @Injectable()
 export class MessagePushes implements OnApplicationBootstrap, OnModuleDestroy {
@@ -57,6 +58,14 @@ export class MessagePushes implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(this.#timer);
   }
 
+  /** Looks at all that was said, for a node that goes away: another, or its successor, pushes it. */
+  async flush(): Promise<void> {
+    const messages = new Map([...this.#aged, ...this.#fresh]);
+    this.#aged.clear();
+    this.#fresh.clear();
+    await this.#pushAll([...messages.values()]);
+  }
+
   #said(message: MessageRecord): void {
     this.#fresh.set(message.chatId, message);
     this.#timer ??= setTimeout(() => void this.#look(), this.pushes.delayMs).unref();
@@ -70,14 +79,18 @@ export class MessagePushes implements OnApplicationBootstrap, OnModuleDestroy {
     const messages = [...this.#aged.values()];
     this.#aged = this.#fresh;
     this.#fresh = new Map();
+    await this.#pushAll(messages);
+    this.#timer = undefined;
+    if (!this.#stopped && this.#aged.size + this.#fresh.size > 0)
+      this.#timer = setTimeout(() => void this.#look(), this.pushes.delayMs).unref();
+  }
+
+  async #pushAll(messages: readonly MessageRecord[]): Promise<void> {
     try {
       for (let i = 0; i < messages.length; i += CHATS_AT_ONCE) await this.#push(messages.slice(i, i + CHATS_AT_ONCE));
     } catch (err) {
       if (!this.#stopped) this.logger.warn({ err }, 'Messages could not be pushed');
     }
-    this.#timer = undefined;
-    if (!this.#stopped && this.#aged.size + this.#fresh.size > 0)
-      this.#timer = setTimeout(() => void this.#look(), this.pushes.delayMs).unref();
   }
 
   async #push(messages: readonly MessageRecord[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
+import { Drain } from '../../http/drain.ts';
 import { PreferencesModule } from '../preferences/preferences.module.ts';
 import { UsersService } from '../users/users.service.ts';
 import { MessagePushes } from './message-pushes.service.ts';
@@ -18,10 +19,13 @@ export class PushModule implements OnModuleInit {
   constructor(
     private readonly users: UsersService,
     private readonly subscriptions: PushSubscriptionsService,
+    private readonly messages: MessagePushes,
+    private readonly drain: Drain,
   ) {}
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.subscriptions.erase(userId));
     this.users.registerPart({ table: 'push_subscriptions', person: 'user_id', order: ['id'], omit: ['p256dh', 'auth'] });
+    this.drain.onDrain(() => this.messages.flush());
   }
 }

@@ -43,6 +43,9 @@ const DAY_MS = 86_400_000;
 // What is that old in the folder of what comes in was left there by a crash.
 const ABANDONED_MS = 3_600_000;
 const PORTION = 500;
+// Of one user on one node: what is still coming is in no sum yet.
+const AT_ONCE = 5;
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * Files that people send. An upload can be read as soon as it is stored, by whoever knows its key; nobody has to confirm it, and it
@@ -57,6 +60,8 @@ export class UploadsService implements OnModuleInit {
   readonly #thumbnails: Thumbnails;
   readonly #settings: Settings;
   readonly #incoming: string;
+  /** How many uploads of a user are coming in. */
+  readonly #underWay = new Map<string, number>();
 
   constructor(
     @Inject(STORAGE) storage: Storage,
@@ -87,9 +92,25 @@ export class UploadsService implements OnModuleInit {
 
   /**
    * Stores one file.
-   * @throws Failure INVALID_DATA (it is not what it is called, or empty), MESSAGE_TOO_LARGE, RATE_LIMIT (over what a user may upload in a day), UNAVAILABLE
+   * @throws Failure INVALID_DATA (it is not what it is called, or empty), MESSAGE_TOO_LARGE, RATE_LIMIT (over what a user may upload in a
+   * day, or at once), UNAVAILABLE
    */
-  async store({ userId, isUnlimited }: Uploader, receive: Receive): Promise<UploadRecord> {
+  async store(uploader: Uploader, receive: Receive): Promise<UploadRecord> {
+    const { userId, isUnlimited } = uploader;
+    const underWay = this.#underWay.get(userId) ?? 0;
+    if (underWay >= AT_ONCE && !isUnlimited)
+      throw new Failure('RATE_LIMIT', { retry_after_ms: RETRY_AFTER_MS, problem: `more than ${AT_ONCE} uploads at once` });
+    this.#underWay.set(userId, underWay + 1);
+    try {
+      return await this.#store(uploader, receive);
+    } finally {
+      const left = this.#underWay.get(userId)! - 1;
+      if (left > 0) this.#underWay.set(userId, left);
+      else this.#underWay.delete(userId);
+    }
+  }
+
+  async #store({ userId, isUnlimited }: Uploader, receive: Receive): Promise<UploadRecord> {
     const { UPLOAD_MAX_BYTES, UPLOAD_MAX_BYTES_PER_DAY, UPLOAD_TIMEOUT_S } = this.#settings;
     const perDay = isUnlimited ? Infinity : UPLOAD_MAX_BYTES_PER_DAY;
     // Asked twice: here so that what there is no room for need not be sent, and where it is stored, because others came meanwhile.

@@ -64,7 +64,17 @@ const MAX_BATCH = 4_000;
 
 const emptyBatch = (): Batch => ({ commands: new Map(), jobs: [], size: 0 });
 
-const everyone = (batch: Batch): Waiting[] => [...batch.commands.values()].flatMap(({ calls }): Waiting[] => calls).concat(batch.jobs);
+function* everyone({ commands, jobs }: Batch): Iterable<Waiting> {
+  for (const { calls } of commands.values()) yield* calls;
+  yield* jobs;
+}
+
+/** What a command or a job of a batch came to; told to its callers after the commit. */
+interface Outcome {
+  callers: readonly Waiting[];
+  /** For each of them; an Error is that caller's refusal. */
+  values: readonly unknown[];
+}
 
 const stillWaits = ({ refused }: Waiting) => !refused;
 
@@ -76,7 +86,7 @@ export class WriteQueue {
   readonly #storage: Storage;
   readonly #listener: CommitListener;
   #pending = emptyBatch();
-  #inFlight: Waiting[] = [];
+  #inFlight = emptyBatch();
   #running = false;
   #busyAt = -Infinity;
   #watch: NodeJS.Timeout | undefined;
@@ -143,10 +153,10 @@ export class WriteQueue {
     while (this.#pending.size > 0) {
       const batch = this.#take();
       if (batch.size >= BUSY_SIZE) this.#busyAt = performance.now();
-      this.#inFlight = everyone(batch);
+      this.#inFlight = batch;
       this.#watchPatience();
       await this.#commit(batch);
-      this.#inFlight = [];
+      this.#inFlight = emptyBatch();
     }
     this.#running = false;
     clearTimeout(this.#watch);
@@ -164,35 +174,35 @@ export class WriteQueue {
       if (calls.length > MAX_BATCH) next.commands.set(name, { command, calls: calls.splice(MAX_BATCH) });
     }
     next.jobs = batch.jobs.splice(MAX_BATCH);
-    next.size = everyone(next).length;
+    next.size = [...everyone(next)].length;
     return batch;
   }
 
   async #commit(batch: Batch): Promise<void> {
-    const waiting = everyone(batch);
-    const streams = new Set(waiting.flatMap((one) => one.streams));
+    const streams = new Set<string>();
+    for (const one of everyone(batch)) for (const stream of one.streams) streams.add(stream);
     // Where there is no neighbour to protect, the transaction itself is the savepoint.
     const alone = batch.commands.size + batch.jobs.length === 1;
     for (let attempt = 0; ; attempt++) {
-      const settle: (() => void)[] = [];
+      const outcomes: Outcome[] = [];
       let locked = new Map<string, number>();
       try {
         const entries = await this.#storage.transaction(async (connection) => {
           const tx = new WriteTransaction(connection, Date.now());
           await tx.lock(streams);
           locked = tx.lockedVersions();
-          for (const calls of batch.commands.values()) await runCommand(tx, calls, alone, settle);
-          for (const job of batch.jobs) await runJob(tx, job, alone, settle);
+          for (const calls of batch.commands.values()) outcomes.push(await runCommand(tx, calls, alone));
+          for (const job of batch.jobs) outcomes.push(await runJob(tx, job, alone));
           return tx.finish();
         });
         this.#listener.committed(entries);
-        for (const tell of settle) tell();
+        for (const outcome of outcomes) settle(outcome);
         return;
       } catch (error) {
         if (error instanceof TransactionConflict && attempt < CONFLICT_RETRIES) continue;
         if (error instanceof CommitUncertain) void error.settled.then(() => this.#listener.uncertain(locked));
         const answer = error instanceof StoreUnavailable || error instanceof TransactionConflict ? new Failure('UNAVAILABLE') : error;
-        for (const one of waiting) one.reject(answer);
+        for (const one of everyone(batch)) one.reject(answer);
         return;
       }
     }
@@ -203,7 +213,7 @@ export class WriteQueue {
       this.#watch = undefined;
       const late = Date.now() - PATIENCE_MS;
       // Where its commit is under way already, this caller's later resolve or reject is without effect.
-      for (const one of [...this.#inFlight, ...everyone(this.#pending)]) {
+      for (const one of [...everyone(this.#inFlight), ...everyone(this.#pending)]) {
         if (one.queuedAt > late) continue;
         one.refused = true;
         one.reject(new Failure('UNAVAILABLE'));
@@ -212,7 +222,7 @@ export class WriteQueue {
       const pending = this.#pending;
       for (const waiting of pending.commands.values()) waiting.calls = waiting.calls.filter(stillWaits);
       pending.jobs = pending.jobs.filter(stillWaits);
-      pending.size = everyone(pending).length;
+      pending.size = [...everyone(pending)].length;
       if (this.#running) this.#watchPatience();
     }, 250);
   }
@@ -221,40 +231,37 @@ export class WriteQueue {
 // Faults of the connection or of the whole transaction end the batch; anything else is the caller's own.
 const endsBatch = (error: unknown) => error instanceof StoreUnavailable || error instanceof TransactionConflict;
 
-async function runCommand(
-  tx: WriteTransaction,
-  { command, calls: queued }: CommandCalls,
-  alone: boolean,
-  settle: (() => void)[],
-): Promise<void> {
-  const calls = queued.filter(stillWaits);
-  if (calls.length === 0) return;
-  const runAll = () =>
-    command.runAll(
-      tx,
-      calls.map(({ input }) => input),
-    );
-  let outcomes: readonly unknown[];
-  try {
-    outcomes = await (alone ? runAll() : tx.savepoint(runAll));
-  } catch (error) {
-    if (alone || endsBatch(error)) throw error;
-    outcomes = calls.map(() => error);
-  }
-  calls.forEach((one, i) => {
-    const outcome = outcomes[i];
-    settle.push(outcome instanceof Error ? () => one.reject(outcome) : () => one.resolve(outcome));
+function settle({ callers, values }: Outcome): void {
+  callers.forEach(({ resolve, reject }, i) => {
+    const value = values[i];
+    if (value instanceof Error) reject(value);
+    else resolve(value);
   });
 }
 
-async function runJob(tx: WriteTransaction, job: Job, alone: boolean, settle: (() => void)[]): Promise<void> {
-  if (!stillWaits(job)) return;
-  const work = () => job.work(tx);
+async function runCommand(tx: WriteTransaction, { command, calls }: CommandCalls, alone: boolean): Promise<Outcome> {
+  const callers = calls.filter(stillWaits);
+  if (callers.length === 0) return { callers, values: [] };
+  const runAll = () =>
+    command.runAll(
+      tx,
+      callers.map(({ input }) => input),
+    );
   try {
-    const value = await (alone ? work() : tx.savepoint(work));
-    settle.push(() => job.resolve(value));
+    return { callers, values: await (alone ? runAll() : tx.savepoint(runAll)) };
   } catch (error) {
     if (alone || endsBatch(error)) throw error;
-    settle.push(() => job.reject(error));
+    return { callers, values: callers.map(() => error) };
+  }
+}
+
+async function runJob(tx: WriteTransaction, job: Job, alone: boolean): Promise<Outcome> {
+  if (!stillWaits(job)) return { callers: [], values: [] };
+  const work = () => job.work(tx);
+  try {
+    return { callers: [job], values: [await (alone ? work() : tx.savepoint(work))] };
+  } catch (error) {
+    if (alone || endsBatch(error)) throw error;
+    return { callers: [job], values: [error] };
   }
 }

@@ -1,4 +1,4 @@
-import type { LogEntry } from './log-entry.ts';
+import { streamKind, type LogEntry } from './log-entry.ts';
 import type { CommitListener } from './write-queue.ts';
 
 /** Reads a stream's entries after a version, in order; a page of the length asked for, or shorter at the end. */
@@ -22,6 +22,8 @@ interface StreamPosition {
   filling: boolean;
   /** The highest version known to exist. */
   known: number;
+  /** Of its kind of stream; kept here so that a message, of which there are many, is not offered to those who want none. */
+  readonly listeners: readonly EntryListener[];
 }
 
 // Where a stream is not followed, its position is needed only from its latest entry to its next one on this node; beyond this many the
@@ -37,7 +39,9 @@ const RETRY_MS = 250;
 export class Follower implements CommitListener {
   readonly #read: ReadAfter;
   readonly #carrier: LogCarrier | undefined;
-  readonly #listeners: EntryListener[] = [];
+  readonly #registered: { listener: EntryListener; kind: string | undefined }[] = [];
+  /** Listeners by kind of stream. */
+  readonly #listeners = new Map<string, EntryListener[]>();
   readonly #skipListeners: ((stream: string) => void)[] = [];
   /** Of streams that this node follows: whatever any node commits to them is told here. */
   readonly #followed = new Map<string, StreamPosition>();
@@ -50,9 +54,13 @@ export class Follower implements CommitListener {
     this.#carrier = carrier;
   }
 
-  /** Adds a listener; listeners are called in the order in which they were added. */
-  onEntry(listener: EntryListener): void {
-    this.#listeners.push(listener);
+  /**
+   * Adds a listener; listeners are called in the order in which they were added.
+   * @param kind of the streams that it wants (`streamKind`); without it all
+   */
+  onEntry(listener: EntryListener, kind?: string): void {
+    this.#registered.push({ listener, kind });
+    for (const [of, listeners] of this.#listeners) if (kind === undefined || kind === of) listeners.push(listener);
   }
 
   /**
@@ -69,7 +77,7 @@ export class Follower implements CommitListener {
    */
   follow(stream: string, version: number): void {
     if (this.#followed.has(stream)) return;
-    const position = this.#passing.get(stream) ?? { version, filling: false, known: version };
+    const position = this.#passing.get(stream) ?? this.#begin(stream, version);
     this.#passing.delete(stream);
     this.#followed.set(stream, position);
     this.#skipTo(stream, position, version);
@@ -121,8 +129,7 @@ export class Follower implements CommitListener {
       if (entry.version > position.version + 1 && !position.filling && !this.follows(entry.stream))
         this.#skipTo(entry.stream, position, entry.version - 1);
       if (entry.version === position.version + 1 && !position.filling) {
-        position.version = entry.version;
-        this.#tell(entry);
+        tell(entry, position);
       } else this.#fill(entry.stream, position, entry.version);
     }
   }
@@ -134,7 +141,17 @@ export class Follower implements CommitListener {
 
   #position(stream: string, ifUnknown: number): StreamPosition {
     const known = this.#followed.get(stream) ?? this.#passing.get(stream);
-    return known ?? this.#keep(stream, { version: ifUnknown, filling: false, known: ifUnknown });
+    return known ?? this.#keep(stream, this.#begin(stream, ifUnknown));
+  }
+
+  #begin(stream: string, version: number): StreamPosition {
+    const kind = streamKind(stream);
+    let listeners = this.#listeners.get(kind);
+    if (!listeners) {
+      listeners = this.#registered.filter((one) => one.kind === undefined || one.kind === kind).map(({ listener }) => listener);
+      this.#listeners.set(kind, listeners);
+    }
+    return { version, filling: false, known: version, listeners };
   }
 
   #keep(stream: string, position: StreamPosition): StreamPosition {
@@ -171,8 +188,7 @@ export class Follower implements CommitListener {
         for (const entry of entries) {
           // Following may have begun meanwhile, from a later version.
           if (entry.version <= position.version) continue;
-          position.version = entry.version;
-          this.#tell(entry);
+          tell(entry, position);
         }
         // The end of the log: what was thought to exist does not (an uncertain commit that failed).
         if (entries.length === 0 && position.known === known) position.known = position.version;
@@ -183,8 +199,9 @@ export class Follower implements CommitListener {
     }
     position.filling = false;
   }
+}
 
-  #tell(entry: LogEntry): void {
-    for (const listener of this.#listeners) listener(entry);
-  }
+function tell(entry: LogEntry, position: StreamPosition): void {
+  position.version = entry.version;
+  for (const listener of position.listeners) listener(entry);
 }

@@ -3,7 +3,7 @@ import { Follower } from '../../log/follower.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { Contacts, type ContactSource, type Ties } from '../presence/contacts.ts';
-import { userOfStream } from '../users/user-stream.ts';
+import { USER_PREFIX, userOfStream } from '../users/user-stream.ts';
 import { chatStream } from './chat-id.ts';
 import { readChatIdsOf } from './chats.repository.ts';
 
@@ -23,7 +23,7 @@ export class ChatContacts implements OnModuleInit, ContactSource {
     this.contacts.register(this);
     this.follower.onEntry(({ kind, stream }) => {
       if (CHANGES_CHATS.has(kind)) this.contacts.changed(userOfStream(stream));
-    });
+    }, USER_PREFIX);
   }
 
   async tiesOf(userIds: readonly string[]): Promise<ReadonlyMap<string, Ties>> {

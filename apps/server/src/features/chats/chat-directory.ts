@@ -2,11 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Failure } from '../../errors.ts';
 import { isUuid } from '@majlis/contract';
 import { Follower } from '../../log/follower.ts';
+import { streamKind } from '../../log/log-entry.ts';
 import { readCounters } from '../../log/stream-log.repository.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { BlocksService, USER_BLOCKED, type UserBlocked } from '../users/blocks.service.ts';
-import { CHAT_PREFIX, chatStream } from './chat-id.ts';
+import { DIRECTORY_STREAM } from '../users/user-directory.ts';
+import { CHAT_PREFIX, chatIdOf, chatStream } from './chat-id.ts';
 import { findChat, readMemberships } from './chats.repository.ts';
 import type { SeqRanges } from './seq-ranges.ts';
 
@@ -84,22 +86,21 @@ export class ChatDirectory {
     this.#blocks = blocks;
     this.#follower = follower;
     follower.onSkipped((stream) => {
-      if (stream.startsWith('chat:')) this.forget(stream.slice(5));
+      if (streamKind(stream) === CHAT_PREFIX) this.forget(chatIdOf(stream));
     });
+    follower.onEntry(({ kind, data }) => {
+      if (kind === USER_BLOCKED) this.#forgetDirect(data as UserBlocked);
+    }, DIRECTORY_STREAM);
     follower.onEntry((entry) => {
       // A load that began before this entry may have read what was before it.
-      if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(entry.stream.slice(CHAT_PREFIX.length));
+      if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(chatIdOf(entry.stream));
       const chat = this.#byStream.get(entry.stream);
-      if (!chat) {
-        if (entry.kind === USER_BLOCKED) this.#forgetDirect(entry.data as UserBlocked);
-        return;
-      }
-      if (entry.version <= chat.version) return;
+      if (!chat || entry.version <= chat.version) return;
       // What this node did not hear of may have changed the members.
       if (entry.version > chat.version + 1) return this.forget(chat.id);
       chat.version = entry.version;
       if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
-    });
+    }, CHAT_PREFIX);
   }
 
   /** The chat where memory knows it. Of one that this node does not follow it may be old: for what goes to sockets here, not for who may do what. */

@@ -46,9 +46,9 @@ export class EscalationService {
       next: () => nextEscalation(storage.db),
       doSome: () => this.#escalateSome(),
     });
-    follower.onEntry(({ stream, kind, createdAt }) => {
-      if (stream === ORDERS_STREAM && kind === ORDER_CREATED) lookAt(createdAt + settings.ORDER_ESCALATE_AFTER_S * 1000);
-    });
+    follower.onEntry(({ kind, createdAt }) => {
+      if (kind === ORDER_CREATED) lookAt(createdAt + settings.ORDER_ESCALATE_AFTER_S * 1000);
+    }, ORDERS_STREAM);
   }
 
   /** Makes `listener` the one who is told, besides the log. */

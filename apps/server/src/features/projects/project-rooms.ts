@@ -64,10 +64,9 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
     this.#users = users;
     this.#sessions = sessions;
     follower.onEntry(({ stream, data }) => {
-      if (streamKind(stream) !== PROJECT_PREFIX) return;
       const change = data as ProjectChange;
       if (change.kind === 'members') for (const userId of change.removed) this.#removed(projectIdOf(stream), userId);
-    });
+    }, PROJECT_PREFIX);
     follower.onSkipped((stream) => {
       if (streamKind(stream) === PROJECT_PREFIX) for (const userId of this.of(projectIdOf(stream)).keys()) void this.#check(userId);
     });

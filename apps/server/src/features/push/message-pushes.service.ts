@@ -7,6 +7,7 @@ import { LOGGER } from '../../logger.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { DeletedMessage } from '../chats/chat-entries.ts';
+import { CHAT_PREFIX } from '../chats/chat-id.ts';
 import { MESSAGE_CREATED, type MessageRecord } from '../chats/message-record.ts';
 import { mayPush } from '../preferences/preferences-record.ts';
 import { PreferencesService } from '../preferences/preferences.service.ts';
@@ -50,7 +51,7 @@ export class MessagePushes implements OnApplicationBootstrap, OnModuleDestroy {
     this.follower.onEntry(({ kind, data }) => {
       if (kind === MESSAGE_CREATED) this.#said(data as MessageRecord);
       else if (kind === 'message.deleted') this.#deleted(data as DeletedMessage);
-    });
+    }, CHAT_PREFIX);
   }
 
   onModuleDestroy(): void {

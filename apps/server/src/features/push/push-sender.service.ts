@@ -13,6 +13,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { NOTIFICATION_CREATED } from '../notifications/notification-record.ts';
 import { Presence } from '../users/presence.ts';
 import { UserDirectory } from '../users/user-directory.ts';
+import { USER_PREFIX } from '../users/user-stream.ts';
 import { isActive } from '../users/user-record.ts';
 import { PrivateAddress, PushEndpoints } from './push-endpoint.ts';
 import { PushQueue } from './push-queue.service.ts';
@@ -71,7 +72,7 @@ export class PushSender implements OnApplicationBootstrap, OnModuleDestroy {
   onApplicationBootstrap(): void {
     this.follower.onEntry(({ kind, createdAt }) => {
       if (kind === NOTIFICATION_CREATED) this.lookAt(createdAt + this.pushes.delayMs);
-    });
+    }, USER_PREFIX);
     this.lookAt(Date.now());
   }
 

@@ -7,6 +7,7 @@ import { WriteQueue } from '../../log/write-queue.ts';
 import { LOGGER } from '../../logger.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage, WriteConnection } from '../../storage/storage.ts';
+import { CHAT_PREFIX, chatIdOf } from '../chats/chat-id.ts';
 import { CHATS_A_STEP, indexChats, type IndexingStep } from './indexing.ts';
 import { findBehindOfMember, lockIndex, sweepBehind, tryLockIndex } from './search.repository.ts';
 
@@ -49,7 +50,7 @@ export class SearchIndexer {
     this.#storage = storage;
     this.#queue = queue;
     this.#logger = logger;
-    follower.onEntry((entry) => this.#hint(entry));
+    follower.onEntry((entry) => this.#hint(entry), CHAT_PREFIX);
   }
 
   /** Begins to index in the background. */
@@ -83,7 +84,7 @@ export class SearchIndexer {
 
   #hint({ kind, stream }: LogEntry): void {
     if (!INDEXED_KINDS.has(kind)) return;
-    if (this.#hinted.size < HINTS) this.#hinted.add(stream.slice('chat:'.length));
+    if (this.#hinted.size < HINTS) this.#hinted.add(chatIdOf(stream));
     else this.#sweepAfter = '';
     this.#wake?.();
   }

@@ -34,9 +34,7 @@ export class FollowDirectory {
 
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
     this.#storage = storage;
-    follower.onEntry((entry) => {
-      if (entry.stream.startsWith(`${SOCIAL_PREFIX}:`)) this.#follow(entry);
-    });
+    follower.onEntry((entry) => this.#follow(entry), SOCIAL_PREFIX);
   }
 
   /** The author and the followers, where memory knows them. */

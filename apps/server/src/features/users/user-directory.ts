@@ -35,9 +35,9 @@ export class UserDirectory {
 
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
     this.#storage = storage;
-    follower.onEntry(({ stream, kind, data }) => {
-      if (stream === DIRECTORY_STREAM && kind === USER_CHANGED) this.#changed((data as { userId: string }).userId);
-    });
+    follower.onEntry(({ kind, data }) => {
+      if (kind === USER_CHANGED) this.#changed((data as { userId: string }).userId);
+    }, DIRECTORY_STREAM);
   }
 
   /** The user, where it is in memory. Erased users are found too. */

@@ -232,10 +232,10 @@ export class WriteQueue {
 const endsBatch = (error: unknown) => error instanceof StoreUnavailable || error instanceof TransactionConflict;
 
 function settle({ callers, values }: Outcome): void {
-  callers.forEach(({ resolve, reject }, i) => {
+  callers.forEach((caller, i) => {
     const value = values[i];
-    if (value instanceof Error) reject(value);
-    else resolve(value);
+    if (value instanceof Error) caller.reject(value);
+    else caller.resolve(value);
   });
 }
 

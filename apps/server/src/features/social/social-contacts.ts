@@ -4,7 +4,7 @@ import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { Contacts, type ContactSource, type Ties } from '../presence/contacts.ts';
 import { findTies } from './people.repository.ts';
-import { FOLLOW_CHANGED, FRIENDSHIP_CHANGED, ownerOf, type FollowChanged, type FriendshipChanged } from './social-stream.ts';
+import { FOLLOW_CHANGED, FRIENDSHIP_CHANGED, SOCIAL_PREFIX, ownerOf, type FollowChanged, type FriendshipChanged } from './social-stream.ts';
 
 /** Friends are in contact, and so is who follows with whom they follow. */
 @Injectable()
@@ -22,7 +22,7 @@ export class SocialContacts implements OnModuleInit, ContactSource {
       this.contacts.changed((data as FollowChanged | FriendshipChanged).userId);
       // A follow is the follower's tie; a friendship is one of both.
       if (kind === FRIENDSHIP_CHANGED) this.contacts.changed(ownerOf(stream));
-    });
+    }, SOCIAL_PREFIX);
   }
 
   async tiesOf(userIds: readonly string[]): Promise<ReadonlyMap<string, Ties>> {

@@ -1,9 +1,6 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { EXPIRED_TOKEN, INVALID_TOKEN } from '@majlis/contract';
 import type { FastifyRequest } from 'fastify';
-import { hash, timingSafeEqual } from 'node:crypto';
-import { SETTINGS } from '../config/config.module.ts';
-import type { Settings } from '../config/settings.ts';
 import { Failure } from '../errors.ts';
 import { UserDirectory } from '../features/users/user-directory.ts';
 import type { UserRecord } from '../features/users/user-record.ts';
@@ -12,6 +9,7 @@ import { ClientAddresses } from '../http/client-address.ts';
 import { routeOf } from '../http/endpoint.ts';
 import { FailedAuthLimiter } from '../realtime/failed-auth-limiter.ts';
 import { RateLimiter } from '../realtime/rate-limiter.ts';
+import { ApiKeysService } from './api-keys.service.ts';
 import { AuthenticationRefused } from './authentication-refused.ts';
 import { Authenticator } from './authenticator.ts';
 
@@ -28,7 +26,7 @@ export class AccessGuard implements CanActivate {
   readonly #limiter: RateLimiter;
   readonly #failures: FailedAuthLimiter;
   readonly #addresses: ClientAddresses;
-  readonly #keys: readonly Buffer[];
+  readonly #keys: ApiKeysService;
 
   constructor(
     authenticator: Authenticator,
@@ -36,14 +34,14 @@ export class AccessGuard implements CanActivate {
     limiter: RateLimiter,
     failures: FailedAuthLimiter,
     addresses: ClientAddresses,
-    @Inject(SETTINGS) { API_KEYS }: Settings,
+    keys: ApiKeysService,
   ) {
     this.#authenticator = authenticator;
     this.#directory = directory;
     this.#limiter = limiter;
     this.#failures = failures;
     this.#addresses = addresses;
-    this.#keys = API_KEYS.map(digest);
+    this.#keys = keys;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -66,11 +64,10 @@ export class AccessGuard implements CanActivate {
   async #identify(request: FastifyRequest): Promise<Omit<KnownCaller, 'budget'>> {
     const key = request.headers['x-api-key'];
     if (key !== undefined) {
-      if (!this.#isKey(String(key))) return this.#refuse(request, { field: 'X-API-Key', problem: 'is not a key of this server' });
+      const keyId = await this.#keys.idOf(String(key));
+      if (keyId === undefined) return this.#refuse(request, { field: 'X-API-Key', problem: 'is not a key of this server' });
       const user = await this.#represented(request);
-      const hashed = digest(String(key));
-      const actor = { kind: 'key' as const, id: `environment:${hashed.toString('hex').slice(0, SHOWN_OF_HASH)}` };
-      return { id: `key:${hashed.toString('base64url')}:${user?.id ?? ''}`, kind: 'key', actor, user, isAdmin: true };
+      return { id: `key:${keyId}:${user?.id ?? ''}`, kind: 'key', actor: { kind: 'key', id: keyId }, user, isAdmin: true };
     }
     const token = BEARER.exec(request.headers.authorization ?? '')?.groups?.['token'];
     try {
@@ -92,12 +89,6 @@ export class AccessGuard implements CanActivate {
     throw new Failure('UNAUTHORIZED', details, EXPIRED_TOKEN);
   }
 
-  // Digests are of one length, so comparing them tells nothing of a key, its length included. All are compared, whichever fits.
-  #isKey(presented: string): boolean {
-    const digested = digest(presented);
-    return this.#keys.map((key) => timingSafeEqual(key, digested)).includes(true);
-  }
-
   /** The user that a key acts for, where it says one. @throws Failure NOT_FOUND */
   async #represented(request: FastifyRequest): Promise<UserRecord | undefined> {
     const header = request.headers['x-on-behalf-of'];
@@ -109,11 +100,6 @@ export class AccessGuard implements CanActivate {
     throw new Failure('NOT_FOUND', { field: ON_BEHALF_OF, problem: 'is not a user' });
   }
 }
-
-// Tells keys apart and says nothing of them.
-const SHOWN_OF_HASH = 12;
-
-const digest = (key: string) => hash('sha256', key, 'buffer');
 
 /** The ids that a header may mean: a header has ASCII only, so others come percent-encoded as in paths, or as bytes of UTF-8. */
 function userIdsIn(header: string): Set<string> {

@@ -1,6 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access.guard.ts';
+import { ApiKeysController } from './api-keys.controller.ts';
+import { ApiKeysService } from './api-keys.service.ts';
 import { Authenticator } from './authenticator.ts';
 import { DevicesService } from './devices.service.ts';
 import { FirstAdministrator } from './first-administrator.ts';
@@ -10,8 +12,16 @@ import { Tokens } from './tokens.ts';
 
 @Global()
 @Module({
-  providers: [Tokens, Authenticator, DevicesService, SignInService, FirstAdministrator, { provide: APP_GUARD, useClass: AccessGuard }],
-  controllers: [SignInController],
+  providers: [
+    ApiKeysService,
+    Tokens,
+    Authenticator,
+    DevicesService,
+    SignInService,
+    FirstAdministrator,
+    { provide: APP_GUARD, useClass: AccessGuard },
+  ],
+  controllers: [SignInController, ApiKeysController],
   exports: [Authenticator, DevicesService, Tokens],
 })
 export class AuthModule {}

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { STORAGE } from '../../src/storage/storage.module.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { makeAdmin } from '../admin/admins.ts';
+import { makeUsers, ok, onServers, TIME, UUID_V7 } from '../support/chats.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 describe('X-API-Key', () => {
@@ -53,5 +57,60 @@ describe('X-API-Key', () => {
       });
       expect(status).toBe(200);
     }
+  });
+});
+
+onServers('keys that administrators make', (server) => {
+  const keys = (method: string, as: string, { id = '', ...options }: { id?: string; body?: object } = {}) =>
+    server().api(method, `/api/v2/api-keys${id && `/${id}`}`, { as, ...options });
+
+  test('"(`API_KEYS`; hashed at rest when made through the API)": shown once, good at once, until it is revoked', async () => {
+    const admin = await makeAdmin(server());
+    const { status, body: made } = await keys('POST', admin, { body: { name: 'the shop' } });
+    expect([status, made]).toEqual([
+      201,
+      {
+        id: expect.stringMatching(UUID_V7) as string,
+        name: 'the shop',
+        created_by: admin,
+        created_at: expect.stringMatching(TIME) as string,
+        revoked_at: null,
+        key: expect.stringMatching(/^mk_[\w-]{43}$/) as string,
+      },
+    ]);
+    const { key, ...shown } = made;
+    expect((await keys('GET', admin)).body.data[0]).toEqual(shown);
+    const { db } = server().app.get<Storage>(STORAGE);
+    const stored = [await db.selectFrom('api_keys').selectAll().execute(), await db.selectFrom('audit_log').selectAll().execute()];
+    expect(JSON.stringify([stored, server().logs()])).not.toContain(key);
+
+    const [user] = await makeUsers(server(), 'user');
+    expect((await server().api('GET', '/api/v2/me', { key, onBehalfOf: user })).body.id).toBe(user);
+    // What it does is recorded in its name.
+    ok(await server().api('GET', `/api/v2/users/${user}/export`, { key }));
+    expect(ok(await server().api('GET', `/api/v2/audit?actor_id=${shown.id}`, { as: admin })).data).toMatchObject([
+      { actor_kind: 'key', action: 'user.export', subject: user },
+    ]);
+
+    expect((await keys('DELETE', admin, { id: shown.id })).status).toBe(204);
+    expect((await server().api('GET', '/api/v2/me', { key, onBehalfOf: user })).body).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect((await keys('DELETE', admin, { id: shown.id })).body).toMatchObject({ code: 'NOT_FOUND' });
+    expect((await keys('GET', admin)).body.data[0].revoked_at).toMatch(TIME);
+    const { data: audit } = ok(await server().api('GET', `/api/v2/audit?subject=${shown.id}`, { as: admin }));
+    expect(audit.map(({ action, actor_id }: Record<string, string>) => [action, actor_id])).toEqual([
+      ['api-key.revoke', admin],
+      ['api-key.make', admin],
+    ]);
+  });
+
+  test('for signed-in administrators only: neither users nor keys make any', async () => {
+    const [user] = await makeUsers(server(), 'user');
+    const admin = await makeAdmin(server());
+    const body = { name: 'x' };
+    expect((await keys('POST', user, { body })).body).toMatchObject({ code: 'FORBIDDEN' });
+    expect((await keys('GET', user)).body).toMatchObject({ code: 'FORBIDDEN' });
+    for (const onBehalfOf of ['', admin])
+      expect((await server().api('POST', '/api/v2/api-keys', { key: true, onBehalfOf, body })).body).toMatchObject({ code: 'FORBIDDEN' });
+    expect((await keys('POST', admin, { body: { name: '' } })).body).toMatchObject({ code: 'INVALID_DATA', details: { field: 'name' } });
   });
 });

@@ -175,6 +175,10 @@ onServer('Depth on /chat', (server) => {
         { type: 'text', content: 'see this', metadata: own },
         { type: 'text', content: url, metadata: { file: { url } } },
       ]);
+      // Found by the file's name, as v2 finds one.
+      const found = ok(await server().api('GET', `/api/v2/search/messages?q=${encodeURIComponent('отчёт')}`, { as: boris }))
+        .data as object[];
+      expect(found).toMatchObject([{ type: 'text', content: url, metadata: file }]);
       // As history, and as catching up, have them.
       const history = ok(await server().api('GET', `/api/v2/chats/${id}/messages`, { as: boris })).data as typeof inV2;
       expect(history.map(({ type, metadata }) => ({ type, metadata }))).toEqual(inV2.map(({ type, metadata }) => ({ type, metadata })));

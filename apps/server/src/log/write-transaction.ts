@@ -1,5 +1,5 @@
 import { bulkInsert, bulkSelect, bulkUpdate } from '../storage/bulk.ts';
-import { TransactionConflict, type Bindable, type Database, type WriteConnection } from '../storage/storage.ts';
+import type { Bindable, Database, WriteConnection } from '../storage/storage.ts';
 import type { LogEntry, StreamCounters } from './log-entry.ts';
 
 const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: true });
@@ -18,8 +18,6 @@ interface LockedStream extends StreamCounters {
   /** The version when the lock was taken: what memory must have seen to be current. */
   readonly lockedVersion: number;
   readonly lockedSeq: number;
-  /** There is no row yet; it is made with the first entry. */
-  readonly isNew: boolean;
 }
 
 /**
@@ -49,9 +47,23 @@ export class WriteTransaction {
   async lock(streams: Iterable<string>): Promise<void> {
     const missing = [...new Set(streams)].filter((id) => !this.#streams.has(id)).toSorted();
     if (missing.length === 0) return;
-    for (const id of missing) this.#streams.set(id, { version: 0, seq: 0, lockedVersion: 0, lockedSeq: 0, isNew: true });
-    const found = await this.connection.selectMany<StreamCounters & { id: string }>(LOCK_STREAMS, missing);
-    for (const { id, version, seq } of found) this.#streams.set(id, { version, seq, lockedVersion: version, lockedSeq: seq, isNew: false });
+    const found = await this.#lockRows(missing);
+    if (found === missing.length) return;
+    // What has no row cannot be locked: another node may begin the same stream now, and take the same numbers. So the row comes first;
+    // where another node was quicker, this waits for its commit, and then finds what it wrote.
+    const unborn = missing.filter((id) => !this.#streams.has(id));
+    await this.connection.insertMany(
+      INSERT_STREAMS,
+      unborn.map((id) => [id, 0, 0]),
+    );
+    await this.#lockRows(unborn);
+  }
+
+  /** @returns how many of them there are */
+  async #lockRows(ids: readonly string[]): Promise<number> {
+    const found = await this.connection.selectMany<StreamCounters & { id: string }>(LOCK_STREAMS, ids);
+    for (const { id, version, seq } of found) this.#streams.set(id, { version, seq, lockedVersion: version, lockedSeq: seq });
+    return found.length;
   }
 
   /** The counters of a locked stream. @throws where the stream was not named when the work was queued: a fault of ours */
@@ -116,14 +128,9 @@ export class WriteTransaction {
   /** Writes the entries and counters; the last thing before the commit. @returns the entries, to be handed to the follower after it */
   async finish(): Promise<readonly LogEntry[]> {
     const changed: Bindable[][] = [];
-    const made: Bindable[][] = [];
     for (const [id, stream] of this.#streams) {
       if (stream.version === stream.lockedVersion && stream.seq === stream.lockedSeq) continue;
-      if (stream.isNew) made.push([id, stream.version, stream.seq]);
-      else changed.push([stream.version, stream.seq, id]);
-    }
-    if (made.length > 0 && (await this.connection.insertMany(INSERT_STREAMS, made)) < made.length) {
-      throw new TransactionConflict('another node has just begun the same stream');
+      changed.push([stream.version, stream.seq, id]);
     }
     await this.connection.updateMany(UPDATE_STREAMS, changed);
     await this.connection.insertMany(INSERT_LOG, this.#rows);

@@ -56,6 +56,22 @@ describe.skipIf(postgres.missing)('two nodes on one PostgreSQL', () => {
     }
   });
 
+  test('what is numbered within a new stream, begun by both at once: no number is taken twice, so no row is refused for it', async () => {
+    for (let round = 0; round < 20; round++) {
+      const id = `${stream}:${round}`;
+      const number = async (tx: WriteTransaction) => {
+        const seq = tx.nextSeq(id);
+        tx.append(id, 'numbered', {});
+        await tx.db
+          .insertInto('application_state')
+          .values({ key: `${id}:${seq}`, value: '' })
+          .execute();
+        return seq;
+      };
+      expect((await Promise.all(nodes.map(({ queue }) => queue.run([id], number)))).toSorted()).toEqual([1, 2]);
+    }
+  });
+
   test('many writers on many streams, in crossing order: no gap, no deadlock, nobody is refused, and both nodes tell the same', async () => {
     const random = seededRandom();
     const seed = `SEED=${random.seed}`;

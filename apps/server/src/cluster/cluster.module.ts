@@ -7,6 +7,7 @@ import { LOGGER } from '../logger.ts';
 import { STORAGE } from '../storage/storage.module.ts';
 import type { Storage } from '../storage/storage.ts';
 import { NodeBus } from './node-bus.ts';
+import { NodeQuestions } from './node-questions.ts';
 import { RedisLink } from './redis-link.ts';
 import { storeId } from './store-id.repository.ts';
 
@@ -47,8 +48,13 @@ async function openLink(settings: Settings, storage: Storage, logger: Logger): P
       inject: [REDIS_LINK, LOGGER],
       useFactory: (link: RedisLink | undefined, logger: Logger) => new NodeBus(link, logger),
     },
+    {
+      provide: NodeQuestions,
+      inject: [NodeBus, REDIS_LINK],
+      useFactory: (bus: NodeBus, link: RedisLink | undefined) => new NodeQuestions(bus, link),
+    },
   ],
-  exports: [REDIS_LINK, NodeBus],
+  exports: [REDIS_LINK, NodeBus, NodeQuestions],
 })
 export class ClusterModule implements OnApplicationShutdown {
   constructor(@Inject(REDIS_LINK) private readonly link: RedisLink | undefined) {}

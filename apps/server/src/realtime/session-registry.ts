@@ -71,11 +71,6 @@ export class SessionRegistry {
     return this.#byUser.keys();
   }
 
-  /** Number of users with a socket here. */
-  users(): number {
-    return this.#byUser.size;
-  }
-
   /** Calls `listener` with the user whose sockets, or what they want, changed. */
   onChange(listener: (userId: string) => void): void {
     this.#changeListeners.push(listener);

@@ -5,7 +5,6 @@ const figures = (fields: Partial<NodeFigures>): NodeFigures => ({
   node: 'a',
   at: 0,
   sockets: {},
-  usersOnline: 0,
   events: 0,
   deliveries: 0,
   errors: {},

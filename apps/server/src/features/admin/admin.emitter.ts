@@ -4,6 +4,7 @@ import { isoTime } from '../../iso-time.ts';
 import { Publisher } from '../../realtime/publisher.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
+import { Presence } from '../users/presence.ts';
 import { Nodes } from './nodes.ts';
 
 const { adminNamespace, adminServerEvents } = depth;
@@ -15,13 +16,15 @@ export class AdminEmitter implements OnModuleInit, OnModuleDestroy {
   readonly #nodes: Nodes;
   readonly #publisher: Publisher;
   readonly #sessions: SessionRegistry;
+  readonly #presence: Presence;
   readonly #watchers = new Set<Session>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(nodes: Nodes, publisher: Publisher, sessions: SessionRegistry) {
+  constructor(nodes: Nodes, publisher: Publisher, sessions: SessionRegistry, presence: Presence) {
     this.#nodes = nodes;
     this.#publisher = publisher;
     this.#sessions = sessions;
+    this.#presence = presence;
   }
 
   onModuleInit(): void {
@@ -47,15 +50,12 @@ export class AdminEmitter implements OnModuleInit, OnModuleDestroy {
 
   async #tell(): Promise<void> {
     const figures = await this.#nodes.figures();
-    // The last one left meanwhile.
-    if (!this.#timer) return this.#nodes.rest();
-    const data: depth.AdminStats = { timestamp: isoTime(Date.now()), ...figures };
+    const data: depth.AdminStats = { timestamp: isoTime(Date.now()), ...figures, usersOnline: this.#presence.count };
     this.#publisher.toSessions(this.#watchers, { event: adminServerEvents.stats.name, data });
   }
 
   #rest(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#nodes.rest();
   }
 }

@@ -8,7 +8,6 @@ export interface NodeFigures extends MetricTotals {
   at: number;
   /** Sockets by namespace. */
   sockets: Record<string, number>;
-  usersOnline: number;
   memoryBytes: number;
   /** Since the figures before these were asked for. */
   eventLoopDelayP99Ms: number;

@@ -1,5 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { depth } from '@majlis/contract';
+import { NodeBus, busKind } from '../../cluster/node-bus.ts';
+import { NodeQuestions, questionKind } from '../../cluster/node-questions.ts';
 import { Publisher } from '../../realtime/publisher.ts';
 import { serverFigures, type NodeFigures, type ServerFigures } from './figures.ts';
 import { OwnNode, type Announcement, type DisconnectTarget, type ListedSocket, type SocketQuery } from './own-node.ts';
@@ -10,49 +12,125 @@ export interface SocketPlace {
   nth: number;
 }
 
-/** All nodes as administrators see and control them. */
+type SocketFilter = Pick<SocketQuery, 'userId' | 'namespace'>;
+
+interface SocketsAfter {
+  filter: SocketFilter;
+  after: SocketPlace | undefined;
+  limit: number;
+}
+
+/** What another node said last, when, and what it had said when the figures were shown before. */
+interface Heard {
+  before: NodeFigures | undefined;
+  now: NodeFigures;
+  at: number;
+}
+
+/** Somebody watches the figures: say yours. */
+const WANTED = busKind<Record<string, never>>('admin.figures-wanted');
+const FIGURES = busKind<NodeFigures>('admin.figures');
+const ANNOUNCEMENT = busKind<Announcement>('admin.announcement');
+const SOCKETS = questionKind<SocketsAfter, ListedSocket[]>('admin.sockets');
+const OWNER = questionKind<string, string | null>('admin.owner');
+const DISCONNECT = questionKind<DisconnectTarget, number>('admin.disconnect');
+
+// A node that has said nothing for so long is not shown any more.
+const FORGOTTEN_AFTER_MS = 5_000;
+const UNWATCHED_AFTER_MS = 6_000;
+
+/** All nodes as administrators see and control them. One that does not answer is left out, and nobody waits for it longer than a second. */
 @Injectable()
-export class Nodes {
+export class Nodes implements OnModuleInit, OnModuleDestroy {
   readonly #own: OwnNode;
   readonly #publisher: Publisher;
+  readonly #bus: NodeBus;
+  readonly #questions: NodeQuestions;
   #before: NodeFigures | undefined;
+  readonly #heard = new Map<string, Heard>();
+  #rest: NodeJS.Timeout | undefined;
 
-  constructor(own: OwnNode, publisher: Publisher) {
+  constructor(own: OwnNode, publisher: Publisher, bus: NodeBus, questions: NodeQuestions) {
     this.#own = own;
     this.#publisher = publisher;
+    this.#bus = bus;
+    this.#questions = questions;
   }
 
-  /** The figures since they were asked for last. */
-  async figures(): Promise<ServerFigures & { usersOnline: number }> {
-    const before = this.#before;
-    const now = await this.#own.figures();
-    this.#before = now;
-    return { ...serverFigures([{ before, now }]), usersOnline: now.usersOnline };
+  onModuleInit(): void {
+    this.#bus.on(WANTED, () => void this.#tellFigures());
+    this.#bus.on(FIGURES, (now, node) => this.#heard.set(node, { before: this.#heard.get(node)?.before, now, at: performance.now() }));
+    this.#bus.on(ANNOUNCEMENT, (announcement) => this.#announce(announcement));
+    this.#questions.answer(SOCKETS, (asked) => this.#ownSockets(asked));
+    this.#questions.answer(OWNER, (socketId) => this.#ownOwner(socketId) ?? null);
+    this.#questions.answer(DISCONNECT, (target) => this.#own.disconnect(target));
   }
 
-  /** Nobody watches the figures any more. */
-  rest(): void {
-    this.#before = undefined;
-    this.#own.rest();
+  onModuleDestroy(): void {
+    clearTimeout(this.#rest);
+  }
+
+  /** The figures since they were asked for last; of other nodes what they said when they were asked for before. */
+  async figures(): Promise<ServerFigures> {
+    this.#bus.publish(WANTED, {});
+    const own = { before: this.#before, now: await this.#ownFigures() };
+    this.#before = own.now;
+    const others = [...this.#heard];
+    for (const [node, heard] of others) {
+      if (performance.now() - heard.at > FORGOTTEN_AFTER_MS) this.#heard.delete(node);
+      else this.#heard.set(node, { ...heard, before: heard.now });
+    }
+    return serverFigures([own, ...others.filter(([node]) => this.#heard.has(node)).map(([, heard]) => heard)]);
   }
 
   /** Sockets after a place. */
-  async sockets(filter: Pick<SocketQuery, 'userId' | 'namespace'>, after: SocketPlace | undefined, limit: number): Promise<ListedSocket[]> {
-    return this.#own.list({ ...filter, afterNth: after?.node === this.#own.id ? after.nth : 0, limit });
+  async sockets(filter: SocketFilter, after: SocketPlace | undefined, limit: number): Promise<ListedSocket[]> {
+    const asked = { filter, after, limit };
+    const found = [this.#ownSockets(asked), ...(await this.#questions.ask(SOCKETS, asked))].flat();
+    return found.toSorted((a, b) => (a.node === b.node ? a.nth - b.nth : a.node < b.node ? -1 : 1)).slice(0, limit);
   }
 
   /** Whose a socket is; undefined where there is no such socket. */
   async ownerOf(socketId: string): Promise<string | undefined> {
-    return this.#own.matching({ socketId, reason: '' })[0]?.userId;
+    return this.#ownOwner(socketId) ?? (await this.#questions.ask(OWNER, socketId)).find((owner) => owner !== null);
   }
 
   /** Ends sockets. @returns how many */
   async disconnect(target: DisconnectTarget): Promise<number> {
-    return this.#own.disconnect(target);
+    const counts = [this.#own.disconnect(target), ...(await this.#questions.ask(DISCONNECT, target))];
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Gives an announcement to those it is for. */
   announce(announcement: Announcement): void {
+    this.#announce(announcement);
+    this.#bus.publish(ANNOUNCEMENT, announcement);
+  }
+
+  async #tellFigures(): Promise<void> {
+    this.#bus.publish(FIGURES, await this.#ownFigures());
+  }
+
+  // While nobody asks, whichever node's administrators those were, nothing is measured.
+  #ownFigures(): Promise<NodeFigures> {
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      this.#before = undefined;
+      this.#own.rest();
+    }, UNWATCHED_AFTER_MS).unref();
+    return this.#own.figures();
+  }
+
+  #ownSockets({ filter, after, limit }: SocketsAfter): ListedSocket[] {
+    if (after && this.#own.id < after.node) return [];
+    return this.#own.list({ ...filter, afterNth: after?.node === this.#own.id ? after.nth : 0, limit });
+  }
+
+  #ownOwner(socketId: string): string | undefined {
+    return this.#own.matching({ socketId })[0]?.userId;
+  }
+
+  #announce(announcement: Announcement): void {
     const { message, timestamp } = announcement;
     const event = depth.adminServerEvents.announcement.name;
     this.#publisher.toSessions(this.#own.audience(announcement), { event, data: { message, timestamp } });

@@ -1,5 +1,7 @@
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { REDIS_LINK } from '../../cluster/cluster.module.ts';
+import type { RedisLink } from '../../cluster/redis-link.ts';
 import { Failure } from '../../errors.ts';
 import { Metrics } from '../../realtime/metrics.ts';
 import type { Session } from '../../realtime/session.ts';
@@ -62,8 +64,8 @@ export class OwnNode implements OnModuleInit, OnModuleDestroy {
   #came = 0;
   #measuresDelay = false;
 
-  constructor(metrics: Metrics, sessions: SessionRegistry) {
-    this.id = crypto.randomUUID();
+  constructor(metrics: Metrics, sessions: SessionRegistry, @Inject(REDIS_LINK) link: RedisLink | undefined) {
+    this.id = link?.nodeId ?? crypto.randomUUID();
     this.#metrics = metrics;
     this.#sessions = sessions;
   }
@@ -85,7 +87,6 @@ export class OwnNode implements OnModuleInit, OnModuleDestroy {
       node: this.id,
       at: performance.now(),
       sockets: Object.fromEntries(this.#sessions.counts()),
-      usersOnline: this.#sessions.users(),
       memoryBytes: process.memoryUsage.rss(),
       eventLoopDelayP99Ms: this.#delayP99(),
     };
@@ -120,7 +121,7 @@ export class OwnNode implements OnModuleInit, OnModuleDestroy {
   }
 
   /** The sockets of this node that a target names. */
-  matching({ userId, socketId }: DisconnectTarget): Session[] {
+  matching({ userId, socketId }: Pick<DisconnectTarget, 'userId' | 'socketId'>): Session[] {
     if (userId !== undefined) return [...this.#sessions.of(userId)];
     const socket = socketId === undefined ? undefined : this.#sockets.get(socketId);
     return socket ? [socket.session] : [];

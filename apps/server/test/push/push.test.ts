@@ -10,6 +10,7 @@ import { isPublic } from '../../src/features/push/push-endpoint.ts';
 import { PushQueue } from '../../src/features/push/push-queue.service.ts';
 import { PushSender } from '../../src/features/push/push-sender.service.ts';
 import { WriteQueue } from '../../src/log/write-queue.ts';
+import { Presence } from '../../src/features/users/presence.ts';
 import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { CLUSTER_MISSING, linked, startCluster, type Cluster } from '../cluster/cluster.ts';
@@ -19,7 +20,7 @@ import { freshId, startServer, type Api, type TestServer } from '../support/serv
 import { PushService, type Browser } from './push-service.ts';
 
 const SUBSCRIPTIONS = '/api/v2/push/subscriptions';
-const QUICK = { PUSH_ALLOW_PRIVATE: 'true', PUSH_DELAY_MS: '30', PUSH_CONTACT: 'mailto:admin@example.com' };
+const QUICK = { PRESENCE_GRACE_MS: '10', PUSH_ALLOW_PRIVATE: 'true', PUSH_DELAY_MS: '30', PUSH_CONTACT: 'mailto:admin@example.com' };
 const NOTICE = {
   type: 'booking_confirmed',
   title: 'Запись подтверждена',
@@ -219,6 +220,26 @@ onServers(
       expect(service.pushedTo(busy!).length).toBe(1);
     });
 
+    test('what waits for a busy push service does not outlive the message or the person that it tells of', async () => {
+      const [anna, boris, carl] = await makeUsers(server(), 'Anna', 'Boris', 'Carl');
+      const phone = await subscribed(server(), boris);
+      service.answer = () => ({ status: 503, headers: { 'retry-after': '3600' } });
+      const [first, second] = await Promise.all([makeDirect(server(), anna, boris), makeDirect(server(), carl, boris)]);
+      const message = await send(server(), anna, first.id, { type: 'text', content: 'regretted' });
+      await send(server(), carl, second.id, { type: 'text', content: 'of whom is gone' });
+      await service.until(() => (service.of('request').filter(({ to }) => to === phone.name).length === 2 ? true : undefined));
+      const waiting = async () => {
+        const rows = await storageOf(server()).selectFrom('pushes').select('payload').where('due_at', 'is not', null).execute();
+        return ['regretted', 'of whom is gone'].filter((text) => JSON.stringify(rows).includes(text));
+      };
+      expect(await waiting()).toEqual(['regretted', 'of whom is gone']);
+      ok(await server().api('DELETE', `/api/v2/chats/${first.id}/messages/${message.id}`, { as: anna }));
+      while ((await waiting()).includes('regretted')) await delay(5);
+      expect(await waiting()).toEqual(['of whom is gone']);
+      ok(await server().api('DELETE', `/api/v2/users/${carl}`, { key: true }));
+      expect(await waiting()).toEqual([]);
+    });
+
     test('`POST`/`DELETE /push/subscriptions`: a repeat is 200 and the same; another user of the browser takes it over; the oldest of too many goes', async () => {
       const [amal, boris] = await makeUsers(server(), 'Amal', 'Boris');
       const browser = service.browser('shared');
@@ -394,5 +415,27 @@ describe.skipIf(CLUSTER_MISSING)('web push from several nodes', () => {
     await Promise.all(nodes.map(allPushed));
     const said = service.pushedTo(phone).map(({ message }) => message.id);
     expect([said.length, new Set(said).size]).toEqual([31, 31]);
+  });
+
+  test('who is online at one node is not pushed by the other', async () => {
+    const [one, other] = nodes as [TestServer, TestServer];
+    const [anna, online, offline] = await makeUsers(one, 'Anna', 'Online', 'Offline');
+    const chat = await makeGroup(one, anna, online, offline);
+    const [silent, phone] = await Promise.all([online, offline].map((userId) => subscribed(one, userId)));
+    const client = await v2Client(one, online);
+    // The other node knows of it before anything happens there.
+    const presence = other.app.get(Presence, { strict: false });
+    while (!presence.isOnline(online)) await delay(5);
+    await send(other, anna, chat.id, { type: 'text', content: 'to both' });
+    await notify(other, online);
+    await notify(other, offline);
+    await client.next('notification:new');
+    await service.until(() => (service.pushedTo(phone!).length === 2 ? true : undefined), 'two pushes to who is offline');
+    await allPushed(other);
+    expect(service.pushedTo(silent!)).toEqual([]);
+    client.close();
+    while (presence.isOnline(online)) await delay(20);
+    await notify(other, online, { title: 'after leaving' });
+    expect((await service.next('push', ({ to }) => to === silent!.name)).message.title).toBe('after leaving');
   });
 });

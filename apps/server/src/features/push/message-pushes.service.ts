@@ -74,6 +74,7 @@ export class MessagePushes implements OnApplicationBootstrap, OnModuleDestroy {
 
   #deleted({ chatId, messageId }: DeletedMessage): void {
     for (const messages of [this.#fresh, this.#aged]) if (messages.get(chatId)?.id === messageId) messages.delete(chatId);
+    void this.pushes.drop(messageId).catch((err: unknown) => this.logger.warn({ err }, 'A message that was deleted may be pushed'));
   }
 
   async #look(): Promise<void> {

@@ -4,9 +4,12 @@ import { v7 as uuidv7 } from 'uuid';
 import { SETTINGS } from '../../config/config.module.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
+import { WriteQueue } from '../../log/write-queue.ts';
+import { STORAGE } from '../../storage/storage.module.ts';
+import type { Storage } from '../../storage/storage.ts';
 import type { PushesTable } from '../../storage/schema.ts';
 import { payloadOf } from './push-content.ts';
-import { insertPushes, subscriptionsOf } from './push.repository.ts';
+import { dropPushesWith, insertPushes, nextPush, subscriptionsOf } from './push.repository.ts';
 
 /** Something that is to be pushed to a user. */
 export interface WantedPush {
@@ -25,8 +28,13 @@ export class PushQueue {
   /** How long something waits (ms), so that who is just coming back is not pushed. */
   readonly delayMs: number;
 
-  constructor(@Inject(SETTINGS) { PUSH_DELAY_MS }: Settings) {
+  readonly #storage: Storage;
+  readonly #queue: WriteQueue;
+
+  constructor(@Inject(SETTINGS) { PUSH_DELAY_MS }: Settings, @Inject(STORAGE) storage: Storage, queue: WriteQueue) {
     this.delayMs = PUSH_DELAY_MS;
+    this.#storage = storage;
+    this.#queue = queue;
   }
 
   /** Adds pushes to the subscriptions of their users, in a transaction. @param dueAt in milliseconds @returns how many there are */
@@ -54,5 +62,11 @@ export class PushQueue {
     });
     for (let i = 0; i < rows.length; i += ROWS_AT_ONCE) await insertPushes(tx.db, rows.slice(i, i + ROWS_AT_ONCE));
     return rows.length;
+  }
+
+  /** What waits and names this user, or message, is not pushed any more: it was erased, or deleted. */
+  async drop(id: string): Promise<void> {
+    if ((await nextPush(this.#storage.db)) === undefined) return;
+    await this.#queue.run([], (tx) => dropPushesWith(tx.db, JSON.stringify(id)));
   }
 }

@@ -20,11 +20,13 @@ export class PushModule implements OnModuleInit {
     private readonly users: UsersService,
     private readonly subscriptions: PushSubscriptionsService,
     private readonly messages: MessagePushes,
+    private readonly queue: PushQueue,
     private readonly drain: Drain,
   ) {}
 
   onModuleInit(): void {
     this.users.registerEraser((userId) => this.subscriptions.erase(userId));
+    this.users.registerEraser((userId) => this.queue.drop(userId));
     this.users.registerPart({ table: 'push_subscriptions', person: 'user_id', order: ['id'], omit: ['p256dh', 'auth'] });
     this.drain.onDrain(() => this.messages.flush());
   }

@@ -1,4 +1,5 @@
 /** SQL over push subscriptions, what waits to be pushed, and the key that pushes are signed with. */
+import { sql } from 'kysely';
 import type { PushesTable, PushSubscriptionsTable } from '../../storage/schema.ts';
 import type { Database } from '../../storage/storage.ts';
 
@@ -114,6 +115,17 @@ export async function finishPush(db: Database, { id, position }: Pick<PushesTabl
 /** A push is tried again at a time (ms). */
 export async function retryPush(db: Database, { id, position }: Pick<PushesTable, 'id' | 'position'>, at: number): Promise<void> {
   await db.updateTable('pushes').set({ due_at: at }).where('id', '=', id).where('position', '=', position).execute();
+}
+
+/** Gives up what waits and says `text`: an id in quotation marks, as JSON writes it. Few wait, so they are looked through. */
+export async function dropPushesWith(db: Database, text: string): Promise<void> {
+  const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+  await db
+    .updateTable('pushes')
+    .set({ due_at: null, payload: '' })
+    .where('due_at', 'is not', null)
+    .where(sql<boolean>`payload like ${pattern} escape '\\'`)
+    .execute();
 }
 
 /** Forgets pushes from before a time. */

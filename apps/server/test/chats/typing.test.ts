@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { joined } from '../depth/depth.ts';
 import { caughtUp, makeCrowd, makeDirect, makeGroup, makeUsers, ok, onServer, v2Client, v2Clients } from '../support/chats.ts';
 
 onServer('typing', (server) => {
@@ -32,19 +33,21 @@ onServer('typing', (server) => {
     expect([...boriss.of('chat:typing'), ...claras.of('chat:typing')]).toEqual([]);
   });
 
-  // All that takes 6 s in one test: a renewal, two chats, and the end that the server sends.
-  test('"Typing that is not renewed ends after 6 s: the server sends the end"', async () => {
-    const { anna, boris, annas, boriss, chat } = await trio();
+  // All that takes 6 s in one test: a renewal, two chats, and the end that the server sends, in the words of each surface.
+  test('"Typing that is not renewed ends after 6 s: the server sends the end, on every surface"', async () => {
+    const { anna, boris, clara, annas, boriss, chat } = await trio();
+    const [inChat, inConversation] = await Promise.all([joined(server(), boris, chat.id, 'chat:join'), joined(server(), clara, chat.id)]);
     const direct = await makeDirect(server(), anna, boris);
     const started = performance.now();
     await annas.ask('chat:typing', { chat_id: chat.id, is_typing: true });
     await annas.ask('chat:typing', { chat_id: direct.id, is_typing: true });
     await boriss.count('chat:typing', 2);
+    await inConversation.ask('user:typing', { conversationId: chat.id, isTyping: true });
     await boriss.ask('chat:typing', { chat_id: direct.id, is_typing: true });
     await boriss.ask('chat:typing', { chat_id: direct.id, is_typing: false });
     await annas.ask('chat:typing', { chat_id: chat.id, is_typing: true });
     const ends = await boriss.until(() => {
-      const found = boriss.of('chat:typing').filter(({ is_typing }) => !is_typing);
+      const found = boriss.of('chat:typing').filter(({ user_id, is_typing }) => user_id === anna && !is_typing);
       return found.length === 2 ? found : undefined;
     });
     expect(performance.now() - started).toBeGreaterThanOrEqual(6_000);
@@ -53,8 +56,24 @@ onServer('typing', (server) => {
       { chat_id: chat.id, ...end },
       { chat_id: direct.id, ...end },
     ]);
+    for (const client of [boriss, annas])
+      expect(await client.next('chat:typing', ({ user_id, is_typing }) => user_id === clara && !is_typing)).toMatchObject({
+        chat_id: chat.id,
+      });
+    const inDepth = { conversationId: chat.id, userId: anna, userName: 'Anna', isTyping: false };
+    for (const [client, name] of [
+      [inChat, 'chat:typing'],
+      [inConversation, 'user:typing'],
+    ] as const) {
+      expect(await client.next(name, ({ userId, isTyping }) => userId === anna && !isTyping)).toEqual(inDepth);
+    }
     // Boris had ended his own.
-    expect(annas.of('chat:typing').map(({ user_id, is_typing }) => [user_id, is_typing])).toEqual([
+    expect(
+      annas
+        .of('chat:typing')
+        .filter(({ user_id }) => user_id === boris)
+        .map(({ user_id, is_typing }) => [user_id, is_typing]),
+    ).toEqual([
       [boris, true],
       [boris, false],
     ]);

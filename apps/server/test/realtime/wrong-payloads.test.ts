@@ -1,5 +1,5 @@
 import * as contract from '@majlis/contract';
-import { v2, type ClientEvent, type Namespace } from '@majlis/contract';
+import { depth, v2, type ClientEvent, type Namespace } from '@majlis/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { UNLIMITED } from '../support/chats.ts';
@@ -65,18 +65,22 @@ describe('a wrong kind is `INVALID_DATA` naming the field', () => {
   });
 });
 
-describe('a wrong kind is `INVALID_DATA` naming the field, on every other namespace too', () => {
+describe('a wrong kind is `INVALID_DATA` naming the field, on every other namespace too, and in the other dialect of `/`', () => {
   const isNamespace = (value: unknown): value is Namespace => typeof value === 'object' && value !== null && 'receives' in value;
   const declared = Object.values(contract)
     .filter((surface) => typeof surface === 'object')
     .flatMap((surface) => Object.values(surface).filter(isNamespace))
-    .filter(({ name }) => name !== '/' && name in NAMESPACES);
-  const events = declared.flatMap(({ name, receives }) => Object.values(receives).map((event) => [name, event.name, event] as const));
+    .filter(({ name, dialect }) => name in NAMESPACES && (name !== '/' || dialect !== undefined));
+  const events = declared.flatMap(({ name, dialect, receives }) =>
+    Object.values(receives).map((event) => [name, dialect, event.name, event] as const),
+  );
 
-  test.each(events)('%s %s', async (namespace, name, { payload }) => {
+  test.each(events)('%s (%s) %s', async (namespace, dialect, name, { payload }) => {
     const admin = freshId('admin');
     await server.createUser(admin, { role: 'admin' });
     const socket = await connected(server.url, namespace, { auth: { token: server.token(admin), locale: 'en' } });
+    // By then it speaks it: a payload without any key says nothing of its dialect.
+    if (dialect !== undefined) await socket.ask(depth.chatClientEvents.messageSend.name);
     const wrongs = [...wrongKinds(payload), ...eachText(payload, ['\ud800', '\0'])];
     for (const { field, payload: wrong } of wrongs) {
       expect({ wrong, answer: await socket.ask(name, wrong) }).toMatchObject({

@@ -3,6 +3,7 @@ import { WriteQueue, type Command } from '../log/write-queue.ts';
 import type { DevicesTable } from '../storage/schema.ts';
 import { STORAGE } from '../storage/storage.module.ts';
 import type { Storage } from '../storage/storage.ts';
+import { whileStoreAway } from '../realtime/while-store-away.ts';
 import { readDevices, writeDevices } from './devices.repository.ts';
 
 /** Why a client must fetch what it may have missed: contract §4, from the v2 document. */
@@ -31,12 +32,14 @@ const WRITE: Command<DevicesTable, void> = {
 
 /**
  * Remembers how each device's latest connection ended. A row says `open` until the client itself disconnects, so a crash of the
- * server needs no writing to be known afterwards.
+ * server needs no writing to be known afterwards. What is not stored yet counts as if it were, and is written again until it is.
  */
 @Injectable()
 export class DevicesService {
   readonly #storage: Storage;
   readonly #queue: WriteQueue;
+  /** By user, then by device: the latest of what is not stored yet. */
+  readonly #unstored = new Map<string, Map<string, DevicesTable>>();
 
   constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue) {
     this.#storage = storage;
@@ -46,9 +49,14 @@ export class DevicesService {
   /** Tells why a connecting device must sync, and remembers the connection. @throws where the store is away */
   async connected(token: DeviceToken): Promise<SyncReason> {
     const now = Date.now();
-    const known = await readDevices(this.#storage.db, token.userId, now - REMEMBERED_MS);
+    const known = await this.#known(token.userId, now - REMEMBERED_MS);
     this.#remember(token, 'open', now);
     return syncReason(known, token, now);
+  }
+
+  /** A connected device has another token. */
+  renewed(token: DeviceToken): void {
+    this.#remember(token, 'open', Date.now());
   }
 
   /** The client said goodbye. */
@@ -61,7 +69,17 @@ export class DevicesService {
     this.#remember(token, 'refused', Date.now());
   }
 
-  // Not waited for: where it fails, a later reason is less exact, and nothing else.
+  /** What is known of a user's devices, the latest first. */
+  async #known(userId: string, since: number): Promise<DevicesTable[]> {
+    const stored = await readDevices(this.#storage.db, userId, since);
+    const unstored = this.#unstored.get(userId);
+    if (!unstored) return stored;
+    const known = new Map(stored.map((row) => [row.device, row]));
+    for (const [device, row] of unstored) known.set(device, row);
+    return [...known.values()].toSorted((a, b) => b.updated_at - a.updated_at);
+  }
+
+  // Nobody waits for it: a crash within the moment that it takes makes a later reason less exact, and nothing else.
   #remember(token: DeviceToken, state: DevicesTable['state'], now: number): void {
     const row = {
       user_id: token.userId,
@@ -71,7 +89,21 @@ export class DevicesService {
       expires_at: token.expiresAt,
       updated_at: now,
     };
-    this.#queue.execute(WRITE, row).catch(() => undefined);
+    const devices = this.#unstored.get(row.user_id);
+    if (devices) devices.set(row.device, row);
+    else this.#unstored.set(row.user_id, new Map([[row.device, row]]));
+    void this.#store(row);
+  }
+
+  async #store(row: DevicesTable): Promise<void> {
+    const isLatest = () => this.#unstored.get(row.user_id)?.get(row.device) === row;
+    // A newer row of the device is stored by its own call.
+    const write = async () => (isLatest() ? this.#queue.execute(WRITE, row) : undefined);
+    await whileStoreAway(write, Infinity).catch(() => undefined);
+    if (!isLatest()) return;
+    const devices = this.#unstored.get(row.user_id)!;
+    devices.delete(row.device);
+    if (devices.size === 0) this.#unstored.delete(row.user_id);
   }
 }
 

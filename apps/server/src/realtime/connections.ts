@@ -131,7 +131,7 @@ export class Connections implements OnModuleDestroy {
       if (other.device === other.identity.tokenHash) other.device = identity.tokenHash;
       other.identity = identity;
       if (other.namespace !== '/') continue;
-      void this.devices.connected({ ...identity, device: other.device }).catch(() => undefined);
+      this.devices.renewed({ ...identity, device: other.device });
       this.#tellToSync(other, 'token_refresh');
     }
     return identity;

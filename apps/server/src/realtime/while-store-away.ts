@@ -1,3 +1,4 @@
+import { Failure } from '../errors.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
 
 // While the store is away a CONNECT is held: contract §1.
@@ -14,7 +15,9 @@ export async function whileStoreAway<T>(work: () => Promise<T>, since = Date.now
     try {
       return await work();
     } catch (error) {
-      if (!isUnavailable(error) || Date.now() > until) throw error;
+      // The write queue says it in the words of the contract.
+      const isAway = isUnavailable(error) || (error instanceof Failure && error.code === 'UNAVAILABLE');
+      if (!isAway || Date.now() > until) throw error;
     }
   }
 }

@@ -24,7 +24,7 @@ export function closeAll(): void {
 }
 
 /** What the application keeps: what the document's client code writes to its state. Every event is recorded as well. */
-export class App extends Recorder {
+class App extends Recorder {
   readonly chats: Data[] = [];
   readonly notifications: Data[] = [];
   readonly messages: Data[] = [];

@@ -269,6 +269,52 @@ describe.skipIf(CLUSTER_MISSING)('"A message sent through any surface reaches ev
     await ones.next('support:new-message', ({ message }) => message.message === 'more');
   });
 
+  test('likes from every node at once: followers, the author and who has the post open are told each count, in the order in which it came to be', async () => {
+    const [author, follower, viewer, ...crowd] = await makeUsers(a, 'Author', 'Follower', 'Viewer', ...upTo(1, 30).map((n) => `Fan${n}`));
+    const { id } = ok(await a.api('POST', '/api/v2/posts', { as: author, body: { content: 'a post' } }));
+    // The nodes know the followers before one comes: only the log tells them.
+    ok(await c.api('PUT', `/api/v2/posts/${id}/like`, { as: crowd[0]! }));
+    ok(await b.api('PUT', `/api/v2/users/${author}/follow`, { as: follower }));
+    const clients = await Promise.all([v2Client(a, author), v2Client(b, follower), v2Client(c, viewer)]);
+    await clients[2].ask('post:open', { post_id: id });
+    await Promise.all(crowd.slice(1).map((as, i) => [a, b, c][i % 3]!.api('PUT', `/api/v2/posts/${id}/like`, { as }).then(ok)));
+    for (const client of clients) {
+      await client.next('post:liked', ({ likes_count }) => likes_count === 30);
+      expect(client.of('post:liked').map(({ likes_count }) => likes_count)).toEqual(upTo(2, 30));
+    }
+    expect(clients[1].of('post:liked')).toEqual(clients[0].of('post:liked'));
+    ok(await c.api('DELETE', `/api/v2/users/${author}/follow`, { as: follower }));
+    ok(await a.api('DELETE', `/api/v2/posts/${id}/like`, { as: crowd[0]! }));
+    for (const client of [clients[0], clients[2]]) expect(await client.next('post:unliked')).toMatchObject({ likes_count: 29 });
+    // What comes by the follower's own stream comes after the log of that moment.
+    const notice = { user_id: follower, ...NOTICE };
+    ok(await a.api('POST', '/api/v2/notifications', { key: true, body: notice }));
+    await clients[1].next('notification:new', ({ title }) => title === NOTICE.title);
+    expect(clients[1].of('post:unliked')).toEqual([]);
+  });
+
+  test('a mention in a chat and a proposal of the next booking are told once, however many nodes look for them', async () => {
+    const { anna, boris, chat, clients } = await trio();
+    const [, boriss, claras] = clients;
+    const { id } = ok(
+      await b.api('POST', '/api/v2/bookings', {
+        as: boris,
+        body: { master_id: anna, service_name: 'S', starts_at: '2020-01-01T10:00:00Z', duration: 60, price: 1 },
+      }),
+    );
+    ok(await c.api('POST', `/api/v2/bookings/${id}/confirm`, { as: anna }));
+    ok(await c.api('PUT', '/api/v2/bookings/auto-rule', { as: anna, body: { weeks: 1 } }));
+    const sent = await Promise.all(upTo(1, 20).map((n) => say(claras, chat.id, `@${boris} ${n}`)));
+    const typed = (type: string) => boriss.of('notification:new').filter((notification) => notification.type === type);
+    await boriss.until(() => (typed('mention').length >= 20 && typed('auto_booking_proposal').length > 0 ? true : undefined));
+    // Whatever had been due a moment before has been done when this has.
+    const last = await say(claras, chat.id, `@${boris} last`);
+    await boriss.next('notification:new', ({ data }) => data.message_id === last.message_id);
+    const mentioned = typed('mention').map(({ data }) => data.message_id);
+    expect(mentioned.toSorted()).toEqual([...sent, last].map(({ message_id: message }) => message).toSorted());
+    expect(typed('auto_booking_proposal')).toHaveLength(1);
+  });
+
   test('who comes to another node has what was missed by `sync`, and from there on everything live', async () => {
     const { chat, stream, clients, clara } = await trio();
     const [annas, , claras] = clients;

@@ -15,10 +15,10 @@ interface KnownAuthor {
   version: number;
 }
 
-/** Of the stream, while its author is being read. */
+/** An author who is being read, and what the stream said meanwhile. */
 interface Loading {
-  latest: number;
-  readonly read: Promise<void>;
+  heard: LogEntry[];
+  read: Promise<void>;
 }
 
 // A bound on followers kept, not on authors.
@@ -34,7 +34,7 @@ export class FollowDirectory {
 
   constructor(@Inject(STORAGE) storage: Storage, follower: Follower) {
     this.#storage = storage;
-    follower.onEntry((entry) => this.#follow(entry), SOCIAL_PREFIX);
+    follower.onEntry((entry) => this.#heard(entry), SOCIAL_PREFIX);
   }
 
   /** The author and the followers, where memory knows them. */
@@ -47,16 +47,20 @@ export class FollowDirectory {
     if (this.#authors.has(authorId)) return Promise.resolve();
     let loading = this.#loading.get(authorId);
     if (!loading) {
-      loading = { latest: 0, read: this.#read(authorId) };
+      loading = { heard: [], read: Promise.resolve() };
       this.#loading.set(authorId, loading);
+      loading.read = this.#read(authorId, loading).finally(() => this.#loading.delete(authorId));
     }
     return loading.read;
   }
 
-  #follow({ stream, version, kind, data }: LogEntry): void {
-    const authorId = ownerOf(stream);
-    const loading = this.#loading.get(authorId);
-    if (loading) loading.latest = version;
+  #heard(entry: LogEntry): void {
+    const authorId = ownerOf(entry.stream);
+    this.#loading.get(authorId)?.heard.push(entry);
+    this.#follow(authorId, entry);
+  }
+
+  #follow(authorId: string, { version, kind, data }: LogEntry): void {
     const author = this.#authors.get(authorId);
     if (!author || version <= author.version) return;
     // What this node did not hear of may have been a follow.
@@ -70,21 +74,18 @@ export class FollowDirectory {
     this.#kept += author.audience.size - before;
   }
 
-  async #read(authorId: string): Promise<void> {
-    try {
-      for (;;) {
-        const stream = socialStream(authorId);
-        const author = await this.#storage.snapshot(async (db) => ({
-          version: (await readCounters(db, [stream])).get(stream)?.version ?? 0,
-          audience: new Map([authorId, ...(await followersOf(db, authorId))].map((id) => [id, undefined])),
-        }));
-        // What the log told meanwhile may be missing in what was read.
-        if (this.#loading.get(authorId)!.latest > author.version) continue;
-        return this.#keep(authorId, author);
-      }
-    } finally {
-      this.#loading.delete(authorId);
-    }
+  async #read(authorId: string, loading: Loading): Promise<void> {
+    const stream = socialStream(authorId);
+    do {
+      loading.heard = [];
+      const author = await this.#storage.snapshot(async (db) => ({
+        version: (await readCounters(db, [stream])).get(stream)?.version ?? 0,
+        audience: new Map([authorId, ...(await followersOf(db, authorId))].map((id) => [id, undefined])),
+      }));
+      this.#keep(authorId, author);
+      for (const entry of loading.heard) this.#follow(authorId, entry);
+      // Gone again where something in between was not heard.
+    } while (!this.#authors.has(authorId));
   }
 
   #keep(authorId: string, author: KnownAuthor): void {

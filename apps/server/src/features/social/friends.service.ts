@@ -88,7 +88,9 @@ export class FriendsService {
       if (!current) throw new Failure('NOT_FOUND', { field: 'id', problem: 'no such request' });
       return recordOf(current);
     }
+    // Each is told where they are.
     tx.append(socialStream(to.id), FRIENDSHIP_CHANGED, { userId: by.id } satisfies FriendshipChanged);
+    tx.append(socialStream(by.id), FRIENDSHIP_CHANGED, { userId: to.id } satisfies FriendshipChanged);
     await this.#notifications.raise(tx, socialNotice('friend_accepted', { to, by }, { request_id: request.id }));
     return recordOf(accepted);
   }

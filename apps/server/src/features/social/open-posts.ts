@@ -2,44 +2,58 @@ import { Injectable } from '@nestjs/common';
 import { LIMITS } from '@majlis/contract';
 import { invalid } from '../../errors.ts';
 
+/** A socket that may have posts open. */
+export interface Viewer {
+  readonly id: string;
+  readonly userId: string;
+}
+
 /** Which sockets of this node have which posts open. Nothing of it is stored: a socket that comes back opens its posts again. */
 @Injectable()
 export class OpenPosts {
-  readonly #bySocket = new Map<string, Set<string>>();
+  /** Of each socket, its posts, each with the stream that is listened to for it, as soon as that is so. */
+  readonly #bySocket = new Map<string, Map<string, string | undefined>>();
   /** Of each post, how many sockets of each user have it open. */
   readonly #byPost = new Map<string, Map<string, number>>();
 
-  /** A socket opens a post. @returns false where it had it open @throws Failure INVALID_DATA where it has too many */
-  open({ id, userId }: { id: string; userId: string }, postId: string): boolean {
+  /** A socket opens a post; again changes nothing. @throws Failure INVALID_DATA where it has too many */
+  open({ id, userId }: Viewer, postId: string): void {
     let posts = this.#bySocket.get(id);
-    if (!posts) this.#bySocket.set(id, (posts = new Set()));
-    if (posts.has(postId)) return false;
+    if (!posts) this.#bySocket.set(id, (posts = new Map()));
+    if (posts.has(postId)) return;
     if (posts.size >= LIMITS.openPosts) throw invalid('post_id', `at most ${LIMITS.openPosts} posts may be open on a socket`);
-    posts.add(postId);
+    posts.set(postId, undefined);
     let users = this.#byPost.get(postId);
     if (!users) this.#byPost.set(postId, (users = new Map()));
     users.set(userId, (users.get(userId) ?? 0) + 1);
+  }
+
+  /** A stream is listened to for a socket's post. @returns false where it has closed it meanwhile, or one is listened to already */
+  listening({ id }: Viewer, postId: string, stream: string): boolean {
+    const posts = this.#bySocket.get(id);
+    if (!posts?.has(postId) || posts.get(postId) !== undefined) return false;
+    posts.set(postId, stream);
     return true;
   }
 
-  /** A socket closes a post. @returns false where it had it not open */
-  close({ id, userId }: { id: string; userId: string }, postId: string): boolean {
+  /** A socket closes a post. @returns the stream that was listened to for it */
+  close({ id, userId }: Viewer, postId: string): string | undefined {
     const posts = this.#bySocket.get(id);
-    if (!posts?.delete(postId)) return false;
+    if (!posts?.has(postId)) return undefined;
+    const stream = posts.get(postId);
+    posts.delete(postId);
     if (posts.size === 0) this.#bySocket.delete(id);
     const users = this.#byPost.get(postId)!;
     const sockets = users.get(userId)! - 1;
     if (sockets > 0) users.set(userId, sockets);
     else users.delete(userId);
     if (users.size === 0) this.#byPost.delete(postId);
-    return true;
+    return stream;
   }
 
-  /** A socket is gone. @returns what it had open */
-  closeAll(session: { id: string; userId: string }): string[] {
-    const posts = [...(this.#bySocket.get(session.id) ?? [])];
-    for (const postId of posts) this.close(session, postId);
-    return posts;
+  /** What a socket has open. */
+  of(socketId: string): string[] {
+    return [...(this.#bySocket.get(socketId)?.keys() ?? [])];
   }
 
   /** Whether a socket has a post open. */

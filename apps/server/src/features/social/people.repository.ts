@@ -8,9 +8,10 @@ export async function followersOf(db: Database, authorId: string): Promise<strin
   return rows.map(({ user_id }) => user_id);
 }
 
-/** Whom a user follows. */
-export async function followedBy(db: Database, userId: string, limit: number): Promise<string[]> {
-  const rows = await db.selectFrom('follows').select('author_id').where('user_id', '=', userId).limit(limit).execute();
+/** Whom a user follows, or `limit` of them. */
+export async function followedBy(db: Database, userId: string, limit?: number): Promise<string[]> {
+  const follows = db.selectFrom('follows').select('author_id').where('user_id', '=', userId);
+  const rows = await follows.$if(limit !== undefined, (some) => some.limit(limit!)).execute();
   return rows.map(({ author_id }) => author_id);
 }
 

@@ -4,7 +4,10 @@ import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { Contacts, type ContactSource, type Ties } from '../presence/contacts.ts';
 import { findTies } from './people.repository.ts';
-import { FOLLOW_CHANGED, FRIENDSHIP_CHANGED, SOCIAL_PREFIX, ownerOf, type FollowChanged, type FriendshipChanged } from './social-stream.ts';
+import { FOLLOWING_CHANGED, FRIENDSHIP_CHANGED, SOCIAL_PREFIX, ownerOf } from './social-stream.ts';
+
+/** The kinds of entries after which the stream's user has other ties. A follow is the follower's; it counts both ways. */
+const CHANGES_TIES: ReadonlySet<string> = new Set([FOLLOWING_CHANGED, FRIENDSHIP_CHANGED]);
 
 /** Friends are in contact, and so is who follows with whom they follow. */
 @Injectable()
@@ -17,11 +20,8 @@ export class SocialContacts implements OnModuleInit, ContactSource {
 
   onModuleInit(): void {
     this.contacts.register(this);
-    this.follower.onEntry(({ stream, kind, data }) => {
-      if (kind !== FOLLOW_CHANGED && kind !== FRIENDSHIP_CHANGED) return;
-      this.contacts.changed((data as FollowChanged | FriendshipChanged).userId);
-      // A follow is the follower's tie; a friendship is one of both.
-      if (kind === FRIENDSHIP_CHANGED) this.contacts.changed(ownerOf(stream));
+    this.follower.onEntry(({ stream, kind }) => {
+      if (CHANGES_TIES.has(kind)) this.contacts.changed(ownerOf(stream));
     }, SOCIAL_PREFIX);
   }
 

@@ -1,12 +1,25 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Follower } from '../../log/follower.ts';
 import type { LogEntry } from '../../log/log-entry.ts';
+import { Topics } from '../../log/topics.ts';
+import { Interests } from '../../realtime/interests.ts';
 import { Publisher, type Audience, type StreamKind } from '../../realtime/publisher.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
 import { FollowDirectory } from './follow-directory.ts';
+import { FollowsService } from './follows.service.ts';
 import { OpenPosts } from './open-posts.ts';
+import { PostsService } from './posts.service.ts';
 import { CLOSE_VIEW, FOLLOWER_VIEW, SOCIAL_PROJECTIONS } from './social.projection.ts';
-import { FOLLOW_CHANGED, SOCIAL_PREFIX, ownerOf, type OfPost } from './social-stream.ts';
+import {
+  FOLLOWING_CHANGED,
+  FOLLOW_CHANGED,
+  SOCIAL_PREFIX,
+  ownerOf,
+  socialStream,
+  type FollowingChanged,
+  type OfPost,
+} from './social-stream.ts';
 
 /** An audience and no stream: the sockets that have a post open. */
 const OPEN_PREFIX = 'open-post';
@@ -18,7 +31,12 @@ export class SocialEmitter implements OnModuleInit {
   constructor(
     private readonly publisher: Publisher,
     private readonly sessions: SessionRegistry,
+    private readonly interests: Interests,
+    private readonly topics: Topics,
+    private readonly follower: Follower,
     private readonly follows: FollowDirectory,
+    private readonly people: FollowsService,
+    private readonly posts: PostsService,
     private readonly openPosts: OpenPosts,
   ) {}
 
@@ -26,19 +44,35 @@ export class SocialEmitter implements OnModuleInit {
     this.publisher.registerProjections(SOCIAL_PROJECTIONS);
     this.publisher.register(this.#followers());
     this.publisher.register(this.#viewers());
-    this.sessions.onClose((session) => {
-      for (const postId of this.openPosts.closeAll(session)) this.publisher.forgetAudience(openAudience(postId));
-    });
+    this.sessions.onClose((session) => this.openPosts.of(session.id).forEach((postId) => this.close(session, postId)));
+    this.follower.onEntry(({ stream, kind, data }) => {
+      if (kind !== FOLLOWING_CHANGED) return;
+      const { authorId, on, version } = data as FollowingChanged;
+      if (on) this.interests.add(ownerOf(stream), SOCIAL_PREFIX, socialStream(authorId), version);
+      else this.interests.remove(ownerOf(stream), SOCIAL_PREFIX, socialStream(authorId));
+    }, SOCIAL_PREFIX);
   }
 
-  /** From now on a socket gets what happens to a post. @throws Failure INVALID_DATA where it has too many open */
-  open(session: Session, postId: string): void {
-    if (this.openPosts.open(session, postId)) this.publisher.forgetAudience(openAudience(postId));
+  /** From now on a socket gets what happens to a post. @throws Failure INVALID_DATA where it has too many open, NOT_FOUND */
+  async open(session: Session, postId: string): Promise<void> {
+    // Before anything that waits: a close that follows at once must not be overtaken by the opening.
+    this.openPosts.open(session, postId);
+    this.publisher.forgetAudience(openAudience(postId));
+    try {
+      const stream = socialStream(await this.posts.authorOf(postId));
+      await this.topics.follow([stream]);
+      if (!this.openPosts.listening(session, postId, stream)) this.topics.unfollow(stream);
+    } catch (error) {
+      this.close(session, postId);
+      throw error;
+    }
   }
 
   /** A socket has a post open no more. */
   close(session: Session, postId: string): void {
-    if (this.openPosts.close(session, postId)) this.publisher.forgetAudience(openAudience(postId));
+    const stream = this.openPosts.close(session, postId);
+    if (stream !== undefined) this.topics.unfollow(stream);
+    this.publisher.forgetAudience(openAudience(postId));
   }
 
   #followers(): StreamKind {
@@ -46,9 +80,11 @@ export class SocialEmitter implements OnModuleInit {
       prefix: SOCIAL_PREFIX,
       members: (authorId) => this.follows.audienceOf(authorId),
       load: (authorId) => this.follows.load(authorId),
+      topics: async (userId) => [userId, ...(await this.people.followedBy(userId))].map(socialStream),
       interest: (session) => (session.dialect === 'v2' ? 'full' : 'none'),
       view: (session, stream) => (session.userId === ownerOf(stream) ? CLOSE_VIEW : FOLLOWER_VIEW),
-      changesMembers: ({ kind }) => kind === FOLLOW_CHANGED,
+      // Where memory no longer knows them, this node has not heard of all that came before.
+      changesMembers: ({ kind, stream }) => kind === FOLLOW_CHANGED || this.follows.audienceOf(ownerOf(stream)) === undefined,
       published: (entry, audience) => this.#tellViewers(entry, audience),
     };
   }

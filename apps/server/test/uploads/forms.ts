@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import type { Api, ApiAnswer } from '../support/server.ts';
 
@@ -62,6 +63,26 @@ export async function image(
       ? blank
       : blank.withExif({ IFD0: { Copyright: 'the-place-where-it-was-taken' } }).withMetadata({ orientation });
   return new Uint8Array(await taken.toBuffer());
+}
+
+/** A sound PNG of 60 million pixels in some seven kilobytes. */
+export function bomb(): Bytes {
+  const [width, height] = [10_000, 6_000];
+  const chunk = (type: string, data: Buffer) => {
+    const named = Buffer.concat([Buffer.from(type), data]);
+    const frame = Buffer.alloc(8);
+    frame.writeUInt32BE(data.length);
+    frame.writeUInt32BE(crc32(named), 4);
+    return Buffer.concat([frame.subarray(0, 4), named, frame.subarray(4)]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width);
+  head.writeUInt32BE(height, 4);
+  // One bit a pixel, grey.
+  head[8] = 1;
+  const rows = deflateSync(Buffer.alloc((1 + width / 8) * height), { level: 9 });
+  const signature = Buffer.from('89504e470d0a1a0a', 'hex');
+  return new Uint8Array(Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))]));
 }
 
 /** What an image says of itself. The server, in the same process, lets images be read from files only. */

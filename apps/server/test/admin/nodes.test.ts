@@ -95,6 +95,17 @@ describe.skipIf(CLUSTER_MISSING)('an administrator on one node sees and controls
     expect(data).toMatchObject([{ action: 'user.disconnect', details: { reason: 'both' } }]);
   });
 
+  test('`admin:rate-limit`: what a user used on another node', async () => {
+    const admin = await adminClient(here, await makeAdmin(here));
+    const [amal, bashir] = await makeUsers(here, 'amal', 'bashir');
+    const chat = await makeDirect(there, amal, bashir);
+    const one = await v2Client(there, amal);
+    for (let i = 0; i < 3; i++) await say(one, chat.id, 'x');
+    const { data } = await admin.ask('admin:rate-limit', { userId: amal });
+    // Making the chat was one, too.
+    expect(data.budgets.write).toMatchObject({ used: 4, retryAfterMs: 0 });
+  });
+
   test('who is kept out is so on every node; so it is with a block between users, and with a key that was revoked', async () => {
     const adminId = await makeAdmin(here);
     const admin = await adminClient(here, adminId);

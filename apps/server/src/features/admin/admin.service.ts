@@ -106,7 +106,7 @@ export class AdminService {
   /** How much of each budget a user has used. */
   async rateLimit(actorId: string, userId: string): Promise<{ windowMs: number; budgets: Record<'write' | 'light' | 'ping', Usage> }> {
     await this.#requireAdmin(actorId);
-    return { windowMs: this.#limiter.windowMs, budgets: this.#limiter.usage(userId) };
+    return { windowMs: this.#limiter.windowMs, budgets: await this.#nodes.usage(userId) };
   }
 
   async #requireAdmin(userId: string): Promise<void> {

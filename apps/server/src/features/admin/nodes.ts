@@ -1,8 +1,9 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { depth } from '@majlis/contract';
+import { depth, type Budget } from '@majlis/contract';
 import { NodeBus, busKind } from '../../cluster/node-bus.ts';
 import { NodeQuestions, questionKind } from '../../cluster/node-questions.ts';
 import { Publisher } from '../../realtime/publisher.ts';
+import { RateLimiter, type Usage } from '../../realtime/rate-limiter.ts';
 import { serverFigures, type NodeFigures, type ServerFigures } from './figures.ts';
 import { OwnNode, type Announcement, type DisconnectTarget, type ListedSocket, type SocketQuery } from './own-node.ts';
 
@@ -33,6 +34,7 @@ const FIGURES = busKind<NodeFigures>('admin.figures');
 const ANNOUNCEMENT = busKind<Announcement>('admin.announcement');
 const SOCKETS = questionKind<SocketsAfter, ListedSocket[]>('admin.sockets');
 const OWNER = questionKind<string, string | null>('admin.owner');
+const USAGE = questionKind<string, Record<Budget, Usage>>('admin.usage');
 const DISCONNECT = questionKind<DisconnectTarget, number>('admin.disconnect');
 
 // A node that has said nothing for so long is not shown any more.
@@ -46,15 +48,17 @@ export class Nodes implements OnModuleInit, OnModuleDestroy {
   readonly #publisher: Publisher;
   readonly #bus: NodeBus;
   readonly #questions: NodeQuestions;
+  readonly #limiter: RateLimiter;
   #before: NodeFigures | undefined;
   readonly #heard = new Map<string, Heard>();
   #rest: NodeJS.Timeout | undefined;
 
-  constructor(own: OwnNode, publisher: Publisher, bus: NodeBus, questions: NodeQuestions) {
+  constructor(own: OwnNode, publisher: Publisher, bus: NodeBus, questions: NodeQuestions, limiter: RateLimiter) {
     this.#own = own;
     this.#publisher = publisher;
     this.#bus = bus;
     this.#questions = questions;
+    this.#limiter = limiter;
   }
 
   onModuleInit(): void {
@@ -63,6 +67,7 @@ export class Nodes implements OnModuleInit, OnModuleDestroy {
     this.#bus.on(ANNOUNCEMENT, (announcement) => this.#announce(announcement));
     this.#questions.answer(SOCKETS, (asked) => this.#ownSockets(asked));
     this.#questions.answer(OWNER, (socketId) => this.#ownOwner(socketId) ?? null);
+    this.#questions.answer(USAGE, (userId) => this.#limiter.usage(userId));
     this.#questions.answer(DISCONNECT, (target) => this.#own.disconnect(target));
   }
 
@@ -93,6 +98,13 @@ export class Nodes implements OnModuleInit, OnModuleDestroy {
   /** Whose a socket is; undefined where there is no such socket. */
   async ownerOf(socketId: string): Promise<string | undefined> {
     return this.#ownOwner(socketId) ?? (await this.#questions.ask(OWNER, socketId)).find((owner) => owner !== null);
+  }
+
+  /** What a user has used of each budget, as the node knows it that has counted most: a node where the user is has the others' counts too. */
+  async usage(userId: string): Promise<Record<Budget, Usage>> {
+    const all = [this.#limiter.usage(userId), ...(await this.#questions.ask(USAGE, userId))];
+    const most = (budget: Budget) => all.map((usage) => usage[budget]).reduce((a, b) => (b.used > a.used ? b : a));
+    return { write: most('write'), light: most('light'), ping: most('ping') };
   }
 
   /** Ends sockets. @returns how many */

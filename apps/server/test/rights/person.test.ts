@@ -33,6 +33,11 @@ async function makePerson(server: Api): Promise<{ person: string; mark: string; 
   await post(person, `/api/v2/posts/${friendsPost}/comments`, { content: `${mark} to @${friend}` });
   await post(person, '/api/v2/friends/requests', { user_id: friend });
   await post(person, '/api/v2/reviews', { user_id: friend, rating: 5, content: mark });
+  await server.createUser(friend, { is_master: true });
+  const booking = { master_id: friend, service_name: 'Haircut', starts_at: '2031-05-01T10:00:00.000Z', duration: 30, price: 10 };
+  await post(person, '/api/v2/bookings', booking);
+  await post(friend, '/api/v2/reviews', { user_id: person, rating: 1, content: `never again with ${mark}` });
+  await say(one, chat.id, `${mark} to @${friend}`);
   const { id: project } = await post(friend, '/api/v2/projects', { name: 'Project', member_ids: [person] });
   await post(person, `/api/v2/projects/${project}/comments`, { comment: mark });
   await server.api('PUT', `/api/v2/users/${friend}/block`, { as: person });
@@ -62,6 +67,8 @@ async function tablesWith(server: TestServer, text: string): Promise<string[]> {
   }
   return found;
 }
+
+const bySeq = (a: { seq: number }, b: { seq: number }) => a.seq - b.seq;
 
 const NAMES_A_PERSON = /^(from_|to_)?(user|author|owner|sender|reporter|client|master|customer|actor|blocked)_id$|^created_by$/;
 
@@ -114,13 +121,14 @@ onServers('the rights of a person', (server) => {
         'users',
       ].toSorted(),
     );
-    expect(data.messages).toEqual([
+    expect(data.messages.toSorted(bySeq)).toEqual([
       expect.objectContaining({
         chat_id: chatId,
         content: `${mark} after it`,
         metadata: { of: mark },
         created_at: expect.stringMatching(TIME) as string,
       }),
+      expect.objectContaining({ content: `${mark} to @${friend}` }),
     ]);
     expect(data.message_reactions).toMatchObject([{ emoji: '👍' }]);
     expect(data.user_blocks).toMatchObject([{ blocked_id: friend }]);
@@ -161,6 +169,7 @@ onServers('the rights of a person', (server) => {
     expect(data).toMatchObject([
       { sender_id: person, sender_name: '', sender_avatar: null, content: '', metadata: {} },
       { sender_id: friend, content: 'the friend’s words' },
+      { sender_id: person, sender_name: '', content: '' },
     ]);
     expect(ok(await server().api('GET', `/api/v2/search/messages?q=${mark}`, { as: friend })).data).toEqual([]);
     expect((await server().api('GET', `/api/v2/users/${person}/export`, { key: true })).status).toBe(404);

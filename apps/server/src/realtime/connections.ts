@@ -113,6 +113,7 @@ export class Connections implements OnModuleDestroy {
     });
     this.#greet(session, reason);
     this.sessions.add(session);
+    this.metrics.connected();
     if (reason === 'reconnection') this.metrics.reconnected();
   }
 

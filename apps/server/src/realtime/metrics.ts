@@ -37,6 +37,7 @@ export class Metrics {
   readonly #errors = new Map<ErrorCode, number>();
   readonly #latency: Histogram;
   readonly #sources: MetricSources;
+  #connects = 0;
   #reconnections = 0;
   #cutOffs = 0;
 
@@ -107,6 +108,7 @@ export class Metrics {
         for (const [code, count] of errors) this.inc({ code }, count);
       },
     });
+    counter('websocket_connects_total', 'Sockets that were accepted', () => this.#connects);
     counter('websocket_reconnections_total', 'Connections of a device that had been cut off', () => this.#reconnections);
     counter('websocket_deliveries_total', 'Events given to sockets', () => sources.deliveries());
     counter('websocket_cut_off_total', 'Connections cut off because the peer did not read', () => this.#cutOffs);
@@ -128,6 +130,23 @@ export class Metrics {
   failed(event: string, code: ErrorCode): void {
     this.#of(event).failed++;
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
+  /** Adds a figure that a feature knows, asked for whenever somebody scrapes; once, at start. */
+  addGauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+
+  /** Counts a socket that was accepted. */
+  connected(): void {
+    this.#connects++;
   }
 
   /** Counts a connection of a device that had been cut off. */

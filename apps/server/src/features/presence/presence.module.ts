@@ -1,4 +1,5 @@
 import { Global, Module, type OnModuleInit } from '@nestjs/common';
+import { Metrics } from '../../realtime/metrics.ts';
 import { Presence } from '../users/presence.ts';
 import { Contacts } from './contacts.ts';
 import { PresenceLeases } from './presence-leases.ts';
@@ -13,9 +14,11 @@ export class PresenceModule implements OnModuleInit {
   constructor(
     private readonly presence: Presence,
     private readonly service: PresenceService,
+    private readonly metrics: Metrics,
   ) {}
 
   onModuleInit(): void {
     this.presence.use(this.service);
+    this.metrics.addGauge('websocket_users_online', 'Users online, on all nodes', () => this.service.count);
   }
 }

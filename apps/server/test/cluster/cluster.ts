@@ -20,6 +20,8 @@ export interface TestRedis extends Pick<StartedServer, 'url' | 'crash' | 'restar
   thaw(): void;
   /** Cuts the clients' connections: of those that listen (`pubsub`), of all others (`normal`). */
   cut(type: 'normal' | 'pubsub'): Promise<void>;
+  /** From now on nobody may subscribe to anything, or everybody again; who has subscribed stays so. */
+  allowSubscriptions(allowed: boolean): Promise<void>;
 }
 
 export interface Cluster {
@@ -63,6 +65,11 @@ export async function startCluster(settings: Environment = {}): Promise<Cluster>
 }
 
 function testRedis(server: StartedServer): TestRedis {
+  const admin = async (command: string, ...args: string[]) => {
+    const redis = new Redis(server.url);
+    await redis.call(command, ...args);
+    redis.disconnect();
+  };
   return {
     url: server.url,
     async crash() {
@@ -73,11 +80,8 @@ function testRedis(server: StartedServer): TestRedis {
     restart: () => server.restart(),
     freeze: () => void process.kill(server.pid, 'SIGSTOP'),
     thaw: () => void process.kill(server.pid, 'SIGCONT'),
-    async cut(type) {
-      const admin = new Redis(server.url);
-      await admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
-      admin.disconnect();
-    },
+    cut: (type) => admin('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes'),
+    allowSubscriptions: (allowed) => admin('ACL', 'SETUSER', 'default', allowed ? '+ssubscribe' : '-ssubscribe'),
   };
 }
 

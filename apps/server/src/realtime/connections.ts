@@ -34,8 +34,8 @@ type Admission =
   | { admitted: false; failure: Failure };
 
 const CHECK_MS = 1_000;
-// Packets that were sent together may arrive apart.
-const BURST_MS = 100;
+// Packets that were sent together may arrive apart: by long-polling, a round trip of the network.
+const BURST_MS = 300;
 // Node's timers take at most 2^31 - 1 ms; a longer pause is never asked for.
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -69,9 +69,14 @@ describe('A namespace CONNECT without a token, on a connection where another nam
     expect(greeting).toEqual({ userId: admin, socketId: expect.any(String) });
   });
 
-  test.each(['before', 'behind'])("the document's own `io('/chat')`, %s `io(url, {auth})`, in one burst with it", async (order) => {
+  test.each([
+    ['before', ['websocket']],
+    ['behind', ['websocket']],
+    ['before', ['polling', 'websocket']],
+    ['behind', ['polling', 'websocket']],
+  ])("the document's own `io('/chat')`, %s `io(url, {auth})`, in one burst with it, over %j", async (order, transports) => {
     const { anna, boris, id } = await makeConversation(server);
-    const manager = new Manager(server.url, { autoConnect: false, transports: ['websocket'], reconnection: false });
+    const manager = new Manager(server.url, { autoConnect: false, transports, reconnection: false });
     const root = manager.socket('/', { auth: { token: server.token(boris) } });
     const chat = manager.socket('/chat');
     const client = new Client(chat);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { streamKind, type LogEntry } from '../log/log-entry.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
-import type { EventBundle } from './event-bundle.ts';
+import { EventBundle } from './event-bundle.ts';
 import type { Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SharedPackets } from './shared-packets.ts';
@@ -208,15 +208,11 @@ export class Publisher {
     }
   }
 
-  /** Sends a passing event to these sockets, whatever their dialect. */
+  /** Sends a passing event to these sockets, whatever their dialect: encoded once, and compressed once where it is large. */
   toSessions(sessions: Iterable<Session>, { event, data }: WireEvent): void {
-    const json = JSON.stringify(data);
-    const packets = new Map<string, string>();
+    const bundle = new EventBundle([{ event, json: JSON.stringify(data) }]);
     for (const session of sessions) {
-      const form = `${session.namespace} ${session.batched}`;
-      let packet = packets.get(form);
-      if (packet === undefined) packets.set(form, (packet = session.packet(event, json)));
-      session.queue(packet);
+      bundle.giveTo(session);
       this.#deliveries++;
     }
   }

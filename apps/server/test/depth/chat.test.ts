@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TIME, UUID_V7, caughtUp, makeDirect, makeUsers, ok, onServer, say, v2Client } from '../support/chats.ts';
 import { connected, type Client } from '../support/sockets.ts';
+import { countStatements } from '../support/statements.ts';
 import { ChatClient, depthClient, joined, makeConversation, makeDialogue } from './depth.ts';
 
 const FAMILIES = [
@@ -126,6 +127,16 @@ onServer('Depth on /chat', (server) => {
         expect(answer).toEqual({ error: expect.objectContaining({ code: 'FORBIDDEN', message: 'Access denied', event }) });
       }
       expect(stranger.of('error')).toEqual([]);
+    });
+
+    test('`{data: Message}` is what was stored, and is not read again: nothing can fail after that', async () => {
+      const { anna, id } = await makeConversation(server());
+      const [annas, plain] = [await joined(server(), anna, id), await v2Client(server(), anna)];
+      const statements = countStatements(server());
+      const v2Send = await statements(() => say(plain, id, 'x'));
+      expect(await statements(() => annas.ask('message:send', { conversationId: id, content: 'x' }))).toBe(v2Send);
+      const { data } = await annas.ask('message:send', { conversationId: id, content: 'once' });
+      expect(await annas.next('message:new', ({ content }) => content === 'once')).toEqual({ ...data, status: 'sent' });
     });
 
     test('a repeated clientMessageId is acknowledged as the first was; another content is `CONFLICT`, in camelCase', async () => {

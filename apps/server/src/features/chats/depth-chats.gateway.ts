@@ -51,8 +51,9 @@ export class DepthChatsGateway {
   @On(events.chatMessage, events.messageSend)
   async send({ userId }: Session, { conversationId, type, content, metadata, clientMessageId, replyTo }: depth.DepthMessageDraft) {
     const draft = { type: TYPES[type], content, metadata, client_message_id: clientMessageId, reply_to: replyTo };
-    const { messageId } = await this.messages.send(userId, conversationId, draft);
-    return { data: await this.#shown(userId, messageId) };
+    const { messageId, message } = await this.messages.send(userId, conversationId, draft);
+    const view = message ? this.messages.shown(userId, message) : (await this.messages.byIds(userId, [messageId]))[0]!;
+    return { data: toDepthMessage(view.message, view.status) };
   }
 
   @On(events.chatTyping, events.userTyping)
@@ -69,8 +70,9 @@ export class DepthChatsGateway {
 
   @On(events.messageEdit)
   async edit({ userId }: Session, { conversationId, messageId, content }: PayloadOf<typeof events.messageEdit>) {
-    await this.messages.edit(await this.chats.actor(userId), conversationId, messageId, content);
-    return { data: await this.#shown(userId, messageId) };
+    const edited = await this.messages.edit(await this.chats.actor(userId), conversationId, messageId, content);
+    const { message, status } = this.messages.shown(userId, edited);
+    return { data: toDepthMessage(message, status) };
   }
 
   @On(events.messageDelete)
@@ -91,11 +93,5 @@ export class DepthChatsGateway {
     session.family = family;
     this.sessions.changed(session);
     return { data: { conversationId } };
-  }
-
-  /** A message that the user has just written. */
-  async #shown(userId: string, messageId: string): Promise<depth.DepthMessage> {
-    const [view] = await this.messages.byIds(userId, [messageId]);
-    return toDepthMessage(view!.message, view!.status);
   }
 }

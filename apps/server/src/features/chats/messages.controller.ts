@@ -41,15 +41,17 @@ export class MessagesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const sent = await this.messages.send(caller.userId, params.id, body);
-    if (sent.repeated) reply.status(200);
-    const { message, status } = await this.messages.one(caller.userId, params.id, sent.messageId);
+    if (!sent.message) reply.status(200);
+    const { message, status } = sent.message
+      ? this.messages.shown(caller.userId, sent.message)
+      : await this.messages.one(caller.userId, params.id, sent.messageId);
     return toV2Message(message, status);
   }
 
   @Endpoint(messageRoutes.edit)
   async edit(@Caller() caller: UserCaller, @Input() { params, body }: InputOf<typeof messageRoutes.edit>) {
-    await this.messages.edit(caller, params.id, params.message_id, body.content);
-    const { message, status } = await this.messages.one(caller.userId, params.id, params.message_id);
+    const edited = await this.messages.edit(caller, params.id, params.message_id, body.content);
+    const { message, status } = this.messages.shown(caller.userId, edited);
     return toV2Message(message, status);
   }
 

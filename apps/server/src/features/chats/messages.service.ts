@@ -246,6 +246,11 @@ export class MessagesService {
     return new Map(records.map((message) => [message.id, message]));
   }
 
+  /** A message that was just written, as `userId` is shown it: it is not read again, so that nothing can fail after it was stored. */
+  shown(userId: string, message: MessageRecord): MessageView {
+    return this.#view(this.#directory.known(message.chatId), userId, message);
+  }
+
   /** One message as `userId` is shown it. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND */
   async one(userId: string, chatId: string, messageId: string): Promise<MessageView> {
     await this.#chats.ofMember(userId, chatId);

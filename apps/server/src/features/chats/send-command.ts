@@ -22,8 +22,8 @@ export interface Sent {
   messageId: string;
   createdAt: number;
   seq: number;
-  /** True where this message had been sent before: nothing was stored or delivered. */
-  repeated: boolean;
+  /** As it was stored; undefined where this message had been sent before: nothing was stored or delivered. */
+  message: MessageRecord | undefined;
 }
 
 /** The database refused a row: some `client_message_id` has been used before. */
@@ -123,7 +123,7 @@ async function store(tx: WriteTransaction, sends: readonly Send[], which: readon
     const version = tx.stream(stream).version + 1;
     const message: MessageRecord = { ...draft, seq, version, reactions: [], createdAt: tx.now, editedAt: null, deletedAt: null };
     tx.appendFromRow(stream, MESSAGE_CREATED, message);
-    outcomes[i] = { messageId: draft.id, createdAt: tx.now, seq, repeated: false };
+    outcomes[i] = { messageId: draft.id, createdAt: tx.now, seq, message };
     messages.push(message);
   }
   if ((await insertMessages(tx.connection, messages)) < messages.length) throw new Refused();
@@ -152,7 +152,7 @@ function repetition({ draft }: Send, before: MessagesTable): Sent | Failure {
     before.type === draft.type &&
     (!untouched || (before.content === draft.content && sameJson(before.metadata, draft.metadata) && before.reply_to === draft.replyTo));
   if (!same) return new Failure('CONFLICT', { field: 'client_message_id', problem: 'was used for another message' });
-  return { messageId: before.id, createdAt: before.created_at, seq: before.seq, repeated: true };
+  return { messageId: before.id, createdAt: before.created_at, seq: before.seq, message: undefined };
 }
 
 /** The same value as stored JSON, in whatever order clients write the keys. */

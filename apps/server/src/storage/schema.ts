@@ -97,6 +97,8 @@ export interface ApiKeysTable {
 
 export interface ChatsTable {
   id: string;
+  /** Chosen at random; stands for the id in the indexes of messages. */
+  key: number;
   type: 'direct' | 'group';
   title: string | null;
   /** The two ids of a direct chat, sorted, as JSON; null for groups. Unique, so a direct chat is never made twice. */
@@ -122,6 +124,8 @@ export interface ChatMembersTable {
 export interface MessagesTable {
   id: string;
   chat_id: string;
+  /** The chat's `key`: by it, not by its id, its messages are found quickly. */
+  chat_key: number;
   seq: number;
   /** The chat stream's version at this message's latest change. */
   version: number;

@@ -205,8 +205,9 @@ onServers('audience', (server) => {
         const now = Date.now();
         const counters = { joined_at: now, delivered_seq: 0, delivered_ahead: null, read_seq: 0, read_at: null, muted_until: null };
         for (let i = 0; i < made.length; i += 500) {
-          const chats = made.slice(i, i + 500).map((id) => ({
+          const chats = made.slice(i, i + 500).map((id, n) => ({
             id,
+            key: i + n,
             type: 'group' as const,
             title: null,
             direct_key: null,

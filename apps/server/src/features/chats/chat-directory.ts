@@ -23,6 +23,8 @@ export interface KnownChat {
   readonly id: string;
   /** Kept with it: a name made anew for each message would be hashed anew for each look-up. */
   readonly stream: string;
+  /** Stands for the id in the indexes of messages. */
+  readonly key: number;
   readonly type: 'direct' | 'group';
   readonly createdBy: string;
   readonly members: Map<string, Membership>;
@@ -222,7 +224,7 @@ export class ChatDirectory {
       const { version, seq: lastSeq } = counters;
       const [one, other] = members.keys();
       const blocked = chat.type === 'direct' ? await this.#blocks.blockedAmong(db, one!, other!) : undefined;
-      return { id: chatId, stream, type: chat.type, createdBy: chat.created_by, members, blocked, readAt, version, lastSeq };
+      return { id: chatId, stream, key: chat.key, type: chat.type, createdBy: chat.created_by, members, blocked, readAt, version, lastSeq };
     });
   }
 

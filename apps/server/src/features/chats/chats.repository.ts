@@ -21,6 +21,9 @@ export interface ChatRow extends ChatsTable {
   muted_until: number | null;
 }
 
+/** The key of a chat, inside a statement. */
+export const keyOf = (chatId: string) => sql<number>`(select key from chats where id = ${chatId})`;
+
 /** The row of a chat. */
 export function findChat(db: Database, chatId: string): Promise<ChatsTable | undefined> {
   return db.selectFrom('chats').selectAll().where('id', '=', chatId).executeTakeFirst();
@@ -36,7 +39,7 @@ export async function insertChat(db: Database, chat: ChatsTable): Promise<boolea
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('chats')
     .values(chat)
-    .onConflict((oc) => oc.doNothing())
+    .onConflict((oc) => oc.column('direct_key').doNothing())
     .executeTakeFirst();
   return numInsertedOrUpdatedRows === 1n;
 }
@@ -158,7 +161,7 @@ export function readChats(
       'm.muted_until',
       eb.fn
         .coalesce(
-          eb.selectFrom('messages as l').select('l.created_at').whereRef('l.chat_id', '=', 'm.chat_id').orderBy('l.seq', 'desc').limit(1),
+          eb.selectFrom('messages as l').select('l.created_at').whereRef('l.chat_key', '=', 'c.key').orderBy('l.seq', 'desc').limit(1),
           'c.created_at',
         )
         .as('active_at'),
@@ -188,7 +191,7 @@ export function readChats(
         .selectFrom('messages as o')
         .select((own) => own.fn.countAll<number>().as('n'))
         .whereRef('o.sender_id', '=', 'p.user_id')
-        .whereRef('o.chat_id', '=', 'p.chat_id')
+        .whereRef('o.chat_key', '=', 'c.key')
         .whereRef('o.seq', '>', 'p.read_seq')
         .as('own_after_read'),
     ])
@@ -216,7 +219,7 @@ export async function unreadCounts(
         .selectFrom('messages as o')
         .select((own) => own.fn.countAll<number>().as('n'))
         .whereRef('o.sender_id', '=', 'm.user_id')
-        .where('o.chat_id', '=', chatId)
+        .where('o.chat_key', '=', keyOf(chatId))
         .whereRef('o.seq', '>', 'm.read_seq')
         .$if(upToSeq !== undefined, (own) => own.where('o.seq', '<=', upToSeq!))
         .as('own'),

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LIMITS, type v2 } from '@majlis/contract';
+import { randomInt } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
 import type { LogEntry } from '../../log/log-entry.ts';
@@ -50,6 +51,9 @@ export interface ChatView {
   lastMessage: MessageRecord | null;
   mutedUntil: number | null;
 }
+
+// What `randomInt` allows. With a million chats one creation in 280 million meets a key that is taken; it fails and can be tried again.
+const CHAT_KEYS = 2 ** 48 - 1;
 
 const memberOf = (row: MemberRow): MemberRecord => ({ userId: row.user_id, name: row.name, avatar: row.avatar, joinedAt: row.joined_at });
 
@@ -109,6 +113,7 @@ export class ChatsService {
     const madeId = await this.#queue.run(memberIds.map(userStream), async (tx) => {
       const chat: ChatsTable = {
         id: chatId,
+        key: randomInt(CHAT_KEYS),
         type: draft.type,
         title: draft.type === 'group' ? (draft.title ?? null) : null,
         direct_key: directKey,

@@ -1,5 +1,6 @@
 import { bulkInsert, bulkUpdate } from '../../storage/bulk.ts';
 import type { MessagesTable } from '../../storage/schema.ts';
+import { keyOf } from './chats.repository.ts';
 import type { MessageRecord } from './message-record.ts';
 import type { Database, WriteConnection } from '../../storage/storage.ts';
 
@@ -19,6 +20,7 @@ const INSERT = bulkInsert(
   {
     id: 'text',
     chat_id: 'text',
+    chat_key: 'int8',
     seq: 'int8',
     version: 'int8',
     created_version: 'int8',
@@ -36,13 +38,22 @@ const INSERT = bulkInsert(
   { onConflict: 'nothing' },
 );
 
-/** Inserts messages as they were sent. @returns how many were: fewer where a `client_message_id` had been used */
-export function insertMessages(connection: WriteConnection, messages: readonly MessageRecord[]): Promise<number> {
+/**
+ * Inserts messages as they were sent.
+ * @param chatKeys of the chat of each
+ * @returns how many were: fewer where a `client_message_id` had been used
+ */
+export function insertMessages(
+  connection: WriteConnection,
+  messages: readonly MessageRecord[],
+  chatKeys: readonly number[],
+): Promise<number> {
   return connection.insertMany(
     INSERT,
-    messages.map((m) => [
+    messages.map((m, i) => [
       m.id,
       m.chatId,
+      chatKeys[i]!,
       m.seq,
       m.version,
       m.version,
@@ -66,7 +77,7 @@ const SENT_AT_ONCE = 500;
 /** The messages that these sends were stored as before. */
 export async function findSent(
   db: Database,
-  sends: readonly { chatId: string; senderId: string; clientMessageId: string }[],
+  sends: readonly { chatKey: number; senderId: string; clientMessageId: string }[],
 ): Promise<MessagesTable[]> {
   const found: MessagesTable[] = [];
   for (let i = 0; i < sends.length; i += SENT_AT_ONCE) {
@@ -78,7 +89,7 @@ export async function findSent(
         eb.or(
           part.map((send) =>
             eb.and([
-              eb('chat_id', '=', send.chatId),
+              eb('chat_key', '=', send.chatKey),
               eb('sender_id', '=', send.senderId),
               eb('client_message_id', '=', send.clientMessageId),
             ]),
@@ -139,7 +150,7 @@ export async function pageMessages(
   chatId: string,
   range: { afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
 ): Promise<MessageRow[]> {
-  let query = withSender(db).where('m.chat_id', '=', chatId);
+  let query = withSender(db).where('m.chat_key', '=', keyOf(chatId));
   if (range.beforeSeq !== undefined) query = query.where('m.seq', '<', range.beforeSeq);
   if (range.afterSeq !== undefined) return query.where('m.seq', '>', range.afterSeq).orderBy('m.seq').limit(range.limit).execute();
   return (await query.orderBy('m.seq', 'desc').limit(range.limit).execute()).toReversed();
@@ -150,7 +161,7 @@ export function messagesAsSent(db: Database, chatId: string, afterSeq: number, l
   return db
     .selectFrom('messages')
     .selectAll()
-    .where('chat_id', '=', chatId)
+    .where('chat_key', '=', keyOf(chatId))
     .where('seq', '>', afterSeq)
     .orderBy('seq')
     .limit(limit)
@@ -161,7 +172,7 @@ export function messagesAsSent(db: Database, chatId: string, afterSeq: number, l
 export async function messagesAt(db: Database, places: readonly { chatId: string; seq: number }[]): Promise<MessageRow[]> {
   if (places.length === 0) return [];
   return withSender(db)
-    .where((eb) => eb.or(places.map(({ chatId, seq }) => eb.and([eb('m.chat_id', '=', chatId), eb('m.seq', '=', seq)]))))
+    .where((eb) => eb.or(places.map(({ chatId, seq }) => eb.and([eb('m.chat_key', '=', keyOf(chatId)), eb('m.seq', '=', seq)]))))
     .execute();
 }
 
@@ -175,7 +186,7 @@ export async function othersMessages(
   const rows = await db
     .selectFrom('messages')
     .select(['id', 'seq', 'sender_id'])
-    .where('chat_id', '=', chatId)
+    .where('chat_key', '=', keyOf(chatId))
     .where('seq', '>', range.afterSeq)
     .where('seq', '<=', range.upToSeq)
     .where('sender_id', '!=', readerId)

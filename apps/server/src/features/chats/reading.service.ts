@@ -9,7 +9,7 @@ import { chatStream } from './chat-id.ts';
 import { unreadCounts } from './chats.repository.ts';
 import { ChatsService } from './chats.service.ts';
 import { findMessage, moveReadWatermark, othersMessages } from './messages.repository.ts';
-import { ReceiptsService } from './receipts.service.ts';
+import { ReceiptsService, type ReceivedMessage } from './receipts.service.ts';
 
 /** Messages that became read. */
 export interface ReadReceipt {
@@ -19,7 +19,7 @@ export interface ReadReceipt {
   /** Up to which all is read. */
   messageId: string;
   /** The newest 100, ascending. */
-  messages: readonly { id: string; senderId: string }[];
+  messages: readonly ReceivedMessage[];
   /** Whether their senders are told: not in chats with very many members. */
   tellSenders: boolean;
   /** The socket that read, which is not told itself; null where it was a request. */
@@ -66,12 +66,13 @@ export class ReadingService {
     if (message.seq <= (chat.members.get(userId)?.readSeq ?? 0)) return readAt;
     const before = await this.#queue.run([], (tx) => moveReadWatermark(tx.db, chatId, userId, message.seq, readAt));
     if (before === undefined) return readAt;
-    this.#receipts.read(chat, userId, message.seq);
     const range = { afterSeq: before, upToSeq: message.seq, limit: LIMITS.readReceiptsPushed };
-    const messages = (await othersMessages(this.#storage.db, chatId, userId, range)).map(({ id, sender_id }) => ({
+    const messages = (await othersMessages(this.#storage.db, chatId, userId, range)).map(({ id, seq, sender_id }) => ({
       id,
+      seq,
       senderId: sender_id,
     }));
+    this.#receipts.read(chat, userId, message.seq, messages);
     const tellSenders = chat.members.size <= LIMITS.receiptsPushedUpToMembers;
     const receipt: ReadReceipt = { chatId, readBy: userId, readAt, messageId, messages, tellSenders, sessionId: reader.sessionId };
     this.#tell(receipt);

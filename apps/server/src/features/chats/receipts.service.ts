@@ -18,6 +18,9 @@ export interface Delivery {
   deliveredAt: number;
 }
 
+/** What is told of a message that was received. */
+export type ReceivedMessage = Pick<MessageRecord, 'id' | 'seq' | 'senderId'>;
+
 /** Members received everything from one message of a chat to another. */
 interface Received {
   chatId: string;
@@ -107,8 +110,11 @@ export class ReceiptsService implements OnApplicationShutdown {
   }
 
   /** A member fetched these messages, ascending and without gaps. */
-  fetched(chat: KnownChat, userId: string, messages: readonly Pick<MessageRecord, 'id' | 'seq' | 'senderId'>[]): void {
-    const added = this.#add(chat, userId, messages[0]!.seq, messages.at(-1)!.seq);
+  fetched(chat: KnownChat, userId: string, messages: readonly ReceivedMessage[]): void {
+    this.#received(chat, userId, messages, this.#add(chat, userId, messages[0]!.seq, messages.at(-1)!.seq));
+  }
+
+  #received(chat: KnownChat, userId: string, messages: readonly ReceivedMessage[], added: readonly [number, number][]): void {
     if (added.length === 0 || chat.members.size > LIMITS.receiptsPushedUpToMembers) return;
     const deliveredAt = Date.now();
     const deliveries = messages
@@ -117,13 +123,16 @@ export class ReceiptsService implements OnApplicationShutdown {
     if (deliveries.length > 0) this.#tell(deliveries);
   }
 
-  /** A member has read up to `seq`: memory follows what was stored. */
-  read(chat: KnownChat, userId: string, seq: number): void {
+  /**
+   * A member has read up to `seq`: memory follows what was stored.
+   * @param messages those that became read, as far as their senders are told
+   */
+  read(chat: KnownChat, userId: string, seq: number, messages: readonly ReceivedMessage[]): void {
     // A chat that is being loaded may have been read before this was stored.
     if (!this.#directory.known(chat.id)) this.#directory.forget(chat.id);
     if (!this.#hasRead(chat, userId, seq)) return;
     // Who has read has received, though perhaps never fetched (a notification's text, another node).
-    this.#add(chat, userId, 1, seq);
+    this.#received(chat, userId, messages, this.#add(chat, userId, 1, seq));
     this.#bus.publish(READ, { chatId: chat.id, userId, seq }, chatStream(chat.id));
   }
 

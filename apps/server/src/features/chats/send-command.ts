@@ -116,6 +116,7 @@ function takeFirstOfEachKey(sends: readonly Send[], places: readonly number[], o
 
 async function store(tx: WriteTransaction, sends: readonly Send[], which: readonly number[], outcomes: Outcomes): Promise<void> {
   const messages: MessageRecord[] = [];
+  const chatKeys: number[] = [];
   for (const i of which) {
     const { chat, draft } = sends[i]!;
     const { stream } = chat;
@@ -125,8 +126,9 @@ async function store(tx: WriteTransaction, sends: readonly Send[], which: readon
     tx.appendFromRow(stream, MESSAGE_CREATED, message);
     outcomes[i] = { messageId: draft.id, createdAt: tx.now, seq, message };
     messages.push(message);
+    chatKeys.push(chat.key);
   }
-  if ((await insertMessages(tx.connection, messages)) < messages.length) throw new Refused();
+  if ((await insertMessages(tx.connection, messages, chatKeys)) < messages.length) throw new Refused();
   const mentioning = which.flatMap((i) => (sends[i]!.mayMention ? sends[i]!.draft.id : []));
   if (mentioning.length > 0) await noteMayMention(tx.connection, mentioning);
 }
@@ -137,8 +139,9 @@ async function sentBefore(
   which: readonly number[],
 ): Promise<Map<string | undefined, MessagesTable>> {
   const asked = which.flatMap((i) => {
-    const { chatId, senderId, clientMessageId } = sends[i]!.draft;
-    return clientMessageId === null ? [] : [{ chatId, senderId, clientMessageId }];
+    const { chat, draft } = sends[i]!;
+    const { senderId, clientMessageId } = draft;
+    return clientMessageId === null ? [] : [{ chatKey: chat.key, senderId, clientMessageId }];
   });
   const found = asked.length === 0 ? [] : await findSent(tx.db, asked);
   return new Map(found.map((m) => [keyOf(m.chat_id, m.sender_id, m.client_message_id!), m]));

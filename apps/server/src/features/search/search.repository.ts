@@ -100,7 +100,7 @@ export async function readNewMessages(
   return db
     .selectFrom('chats as c')
     .leftJoin('message_search_positions as p', 'p.chat_id', 'c.id')
-    .innerJoin('messages as m', (join) => join.onRef('m.chat_id', '=', 'c.id').on('m.seq', '>', indexedSeq))
+    .innerJoin('messages as m', (join) => join.onRef('m.chat_key', '=', 'c.key').on('m.seq', '>', indexedSeq))
     .select(INDEXED_COLUMNS)
     .where('c.id', 'in', ids)
     .$if(partial !== undefined, (qb) => qb.where((eb) => eb.or([eb('c.id', '!=', partial!.chatId), eb('m.seq', '<=', partial!.upToSeq)])))
@@ -261,10 +261,10 @@ export async function findMessages({ engine, db }: Storage, query: SearchQuery):
   // SQLite takes the order of cross joins for the one to join in: the index first, in the order of the answers.
   const { rows } = await sql<Found>`
     select i.id as "position", m.id as "messageId"
-    from ${from} cross join chat_members o cross join messages m
+    from ${from} cross join chat_members o cross join chats c cross join messages m
     where ${where}
       and o.chat_id = i.chat_id and ${theirs}
-      and m.chat_id = i.chat_id and m.seq = i.seq and m.deleted_at is null
+      and c.id = i.chat_id and m.chat_key = c.key and m.seq = i.seq and m.deleted_at is null
     order by ${position} desc limit ${limit}`.execute(db);
   return rows;
 }

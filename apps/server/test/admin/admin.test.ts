@@ -1,6 +1,8 @@
 import { CONNECT_REFUSALS } from '@majlis/contract';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Nodes } from '../../src/features/admin/nodes.ts';
 import { OwnNode } from '../../src/features/admin/own-node.ts';
+import { SessionRegistry } from '../../src/realtime/session-registry.ts';
 import { closeFeeds, following } from '../orders/feed-client.ts';
 import { caughtUp, makeDirect, makeUsers, ok, onServer, onServers, say, TIME, UUID_V7, v2Client } from '../support/chats.ts';
 import { freshId, startServer } from '../support/server.ts';
@@ -162,6 +164,30 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
     expect(await admin.next('error')).toMatchObject({ code: 'FORBIDDEN' });
     expect(await admin.next('disconnect')).toBe('io server disconnect');
     expect(await root.ask('ping')).toEqual({ status: 'ok' });
+  });
+
+  test('`admin:stats` every 2 s, and nothing is counted up while nobody watches', async () => {
+    const figures = vi.spyOn(server().app.get(Nodes), 'figures');
+    const adminId = await makeAdmin(server());
+    await expect.poll(() => server().app.get(SessionRegistry).count('/admin')).toBe(0);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const admin = await adminClient(server(), adminId);
+      for (const ticks of [1, 2, 3]) {
+        vi.advanceTimersByTime(1_999);
+        expect(figures).toHaveBeenCalledTimes(ticks);
+        vi.advanceTimersByTime(1);
+        await admin.count('admin:stats', ticks);
+      }
+      admin.close();
+      await expect.poll(() => server().app.get(SessionRegistry).count('/admin')).toBe(0);
+      vi.advanceTimersByTime(60_000);
+      // The first was to have something to compare with.
+      expect(figures).toHaveBeenCalledTimes(4);
+    } finally {
+      vi.useRealTimers();
+      figures.mockRestore();
+    }
   });
 
   test('`admin:events {on}` → `admin:event {timestamp, userId, namespace, event, status, durationMs, ip}`, never content', async () => {

@@ -11,6 +11,7 @@ import { excerpt } from '../notifications/wording.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import type { UserRecord } from '../users/user-record.ts';
 import { userStream } from '../users/user-stream.ts';
+import { FollowDirectory } from './follow-directory.ts';
 import { MentionsService } from './mentions.service.ts';
 import type { CommentRecord, PostRecord } from './post-record.ts';
 import {
@@ -55,6 +56,7 @@ export class PostsService {
   readonly #users: UserDirectory;
   readonly #notifications: NotificationsService;
   readonly #mentions: MentionsService;
+  readonly #follows: FollowDirectory;
   /** Whose each post is, which never changes. */
   readonly #authors = new LRUCache<string, string>({ max: KNOWN_POSTS });
 
@@ -64,12 +66,14 @@ export class PostsService {
     users: UserDirectory,
     notifications: NotificationsService,
     mentions: MentionsService,
+    follows: FollowDirectory,
   ) {
     this.#storage = storage;
     this.#queue = queue;
     this.#users = users;
     this.#notifications = notifications;
     this.#mentions = mentions;
+    this.#follows = follows;
   }
 
   /** Publishes a post. @throws Failure UNAVAILABLE */
@@ -123,7 +127,7 @@ export class PostsService {
    * @returns how many like it @throws Failure NOT_FOUND, UNAVAILABLE
    */
   async setLiked(user: UserRecord, postId: string, liked: boolean): Promise<number> {
-    const author = await this.#author(postId);
+    const author = await this.#authorWithFollowers(postId);
     const stream = socialStream(author.id);
     return this.#queue.run([stream, userStream(author.id)], async (tx) => {
       const change = await setLike(tx.db, postId, user.id, liked, tx.now);
@@ -141,7 +145,7 @@ export class PostsService {
 
   /** Comments on a post. @throws Failure NOT_FOUND, UNAVAILABLE */
   async comment(user: UserRecord, postId: string, content: string): Promise<CommentRecord> {
-    const author = await this.#author(postId);
+    const author = await this.#authorWithFollowers(postId);
     const stream = socialStream(author.id);
     const id = uuidv7();
     const about = { post_id: postId, comment_id: id };
@@ -198,6 +202,13 @@ export class PostsService {
       return undefined;
     });
     return { post: await this.get(user.id, madeBefore ?? id), repeated: madeBefore !== undefined };
+  }
+
+  /** Who is told of it is in memory before it happens, so that sockets have it before who did it is answered. */
+  async #authorWithFollowers(postId: string): Promise<UserRecord> {
+    const author = await this.#author(postId);
+    await this.#follows.load(author.id);
+    return author;
   }
 
   async #author(postId: string): Promise<UserRecord> {

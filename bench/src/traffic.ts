@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processCpuMicroseconds, processResidentBytes } from './process-usage.ts';
 import { RawClient } from './raw-client.ts';
@@ -39,6 +40,8 @@ export interface Phase {
   /** How long what was sent may take to arrive after the last send, before it counts as missing. */
   drainMs: number;
   serverPid: number;
+  /** Other processes whose processor time is read at the same moments. */
+  alongside?: number[];
 }
 
 /** What happened between the end of the warm-up and the end of the phase. Processor time in microseconds. */
@@ -58,6 +61,8 @@ export interface Measurement {
   residentBytes: number;
   /** Milliseconds from a message's sending to its delivery, of a sample of the deliveries. */
   latencies: number[];
+  /** Processor time of each of the phase's other processes; 0 of one that has ended. */
+  alongside?: number[];
 }
 
 const connectsAtOnce = 50;
@@ -120,9 +125,9 @@ export class Traffic {
     const stop = this.#start(phase.load);
     await this.#wait(phase.warmUpMs);
     this.latencies = [];
-    const before = this.#reading(phase.serverPid);
+    const before = this.#reading(phase);
     await this.#wait(phase.measureMs);
-    const after = this.#reading(phase.serverPid);
+    const after = this.#reading(phase);
     const latencies = this.latencies;
     stop();
     await this.#drained(phase.drainMs);
@@ -137,6 +142,7 @@ export class Traffic {
       receipts: after.receipts - before.receipts,
       residentBytes: processResidentBytes(phase.serverPid),
       latencies,
+      alongside: after.alongside.map((used, i) => Math.max(0, used - before.alongside[i]!)),
     };
   }
 
@@ -203,13 +209,17 @@ export class Traffic {
     if (this.#failure) throw this.#failure;
   }
 
-  #reading(serverPid: number): Tally & { elapsedMs: number; serverCpu: number; generatorCpu: number } {
+  #reading({
+    serverPid,
+    alongside = [],
+  }: Phase): Tally & { elapsedMs: number; serverCpu: number; generatorCpu: number; alongside: number[] } {
     const own = process.cpuUsage();
     return {
       ...this.tally,
       elapsedMs: performance.now(),
       serverCpu: processCpuMicroseconds(serverPid),
       generatorCpu: own.user + own.system,
+      alongside: alongside.map((pid) => (existsSync(`/proc/${pid}`) ? processCpuMicroseconds(pid) : 0)),
     };
   }
 

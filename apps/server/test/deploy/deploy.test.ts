@@ -112,12 +112,16 @@ describe('deploy/kubernetes', () => {
   });
 });
 
-test.for(['compose.yaml', 'Dockerfile', 'deploy/kubernetes/kustomization.yaml', 'deploy/kubernetes/deployment.yaml', 'docs/operations.md'])(
-  'every setting that %s names exists',
-  (path) => {
-    for (const name of variablesIn(read(path))) expect(SETTINGS, name).toContain(name);
-  },
-);
+test.for([
+  'compose.yaml',
+  'Dockerfile',
+  'deploy/kubernetes/kustomization.yaml',
+  'deploy/kubernetes/deployment.yaml',
+  'docs/operations.md',
+  'docs/scaling.md',
+])('every setting that %s names exists', (path) => {
+  for (const name of variablesIn(read(path))) expect(SETTINGS, name).toContain(name);
+});
 
 test('every metric of ours that docs/operations.md names exists', () => {
   const metrics = read('apps/server/src/realtime/metrics.ts');

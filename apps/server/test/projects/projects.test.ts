@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { StoreUnavailable } from '../../src/storage/storage.ts';
 import { ProjectsService } from '../../src/features/projects/projects.service.ts';
 import { caughtUp, heardSince, makeCrowd, makeUsers, ok, onServers, TIME, UUID_V7, v2Client } from '../support/chats.ts';
 import { client, type Client } from '../support/sockets.ts';
@@ -366,6 +367,31 @@ onServers('`/projects`', (server) => {
       await set(owners, id, 'review');
       await caughtUp(members);
       expect([updates(members), members.of('project:joined')]).toEqual([[], []]);
+    });
+
+    test('who is in a room stays in it while the store cannot say whether they may', async () => {
+      const { owner, member, id } = await makeProject(server());
+      const [owners, members] = await inRoom(server(), id, owner, member);
+      const projects = server().app.get(ProjectsService, { strict: false });
+      const authorize = projects.authorize.bind(projects);
+      onTestFinished(() => void Object.assign(projects, { authorize }));
+      const asked = Promise.withResolvers<void>();
+      let away = true;
+      Object.assign(projects, {
+        authorize: async (...question: Parameters<typeof authorize>) => {
+          asked.resolve();
+          if (away) throw new StoreUnavailable();
+          return authorize(...question);
+        },
+      });
+      await server().createUser(member, { name: 'Renamed' });
+      await asked.promise;
+      await set(owners, id, 'review');
+      away = false;
+      await members.next('project:update');
+      await caughtUp(owners, members);
+      expect(people(owners)).toEqual([['user:joined', member]]);
+      expect(people(members)).toEqual([]);
     });
 
     test('an administrator who is one no longer is out of the rooms of others’ projects', async () => {

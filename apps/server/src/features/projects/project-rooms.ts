@@ -8,6 +8,7 @@ import { streamKind } from '../../log/log-entry.ts';
 import { Topics } from '../../log/topics.ts';
 import type { Session } from '../../realtime/session.ts';
 import { SessionRegistry } from '../../realtime/session-registry.ts';
+import { whileStoreAway } from '../../realtime/while-store-away.ts';
 import { UserDirectory } from '../users/user-directory.ts';
 import { PROJECT_PREFIX, projectIdOf, projectStream, type ProjectChange } from './project-record.ts';
 import { ProjectsService } from './projects.service.ts';
@@ -169,7 +170,8 @@ export class ProjectRooms implements OnModuleInit, OnModuleDestroy {
     this.#revoked(userId);
     const projectIds = new Set([...this.#sessions.of(userId)].flatMap((session) => [...(this.#ofSession.get(session) ?? [])]));
     for (const projectId of projectIds) {
-      const allowed = await this.#projects.authorize({ userId }, projectId).then(
+      // However long the store is away: who is in a room stays in it until the store says otherwise.
+      const allowed = await whileStoreAway(() => this.#projects.authorize({ userId }, projectId), Infinity).then(
         () => true,
         () => false,
       );

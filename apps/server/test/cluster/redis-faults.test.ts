@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { following, newOrder, newStaff, closeFeeds } from '../orders/feed-client.ts';
 import { expectNothingLost, history, Listener, RECONNECTING, Writer } from '../support/burst.ts';
-import { makeGroup, makeUsers, ok, v2Client } from '../support/chats.ts';
+import { makeGroup, makeUsers, ok, say, v2Client } from '../support/chats.ts';
 import type { Api, SpawnedServer, TestServer } from '../support/server.ts';
 import { closeClients } from '../support/sockets.ts';
 import { CLUSTER_MISSING, cutOff, linked, startCluster, type Cluster } from './cluster.ts';
@@ -113,7 +113,7 @@ describe.skipIf(CLUSTER_MISSING)('Redis fails under traffic, on three nodes', ()
     },
   );
 
-  test('while Redis is away what other nodes do comes from the database: orders, notifications, new chats, and who is disabled is out', async () => {
+  test('while Redis is away what other nodes do comes from the database: orders, notifications, new chats, receipts, and who is disabled is out', async () => {
     await linked(...here());
     const [a, b] = here();
     const staff = await newStaff(a);
@@ -135,6 +135,11 @@ describe.skipIf(CLUSTER_MISSING)('Redis fails under traffic, on three nodes', ()
       for (const screen of screens) await screen.until(() => screen.created().includes(order_id) || undefined);
       for (const client of [users, late]) await client.next('notification:new');
       const chat = await makeGroup(a, user, other);
+      const senders = await v2Client(a, user);
+      const { message_id } = await say(senders, chat.id, 'hello');
+      expect(await senders.next('chat:message:delivered')).toMatchObject({ message_id, delivered_to: other });
+      await others.ask('chat:message:read', { chat_id: chat.id, message_id });
+      expect(await senders.next('chat:message:read')).toMatchObject({ message_id, read_by: other });
       await others.next('chat:created', ({ id }) => id === chat.id);
       await a.createUser(other, { disabled: true });
       await others.next('error', ({ code }) => code === 'UNAUTHORIZED');

@@ -141,6 +141,11 @@ export class ChatDirectory {
       if (type === 'direct' && members.has(userId) && members.has(blockedId)) this.forget(id);
   }
 
+  /** Drops all chats: memory may not know all receipts. What is not stored yet is kept. */
+  forgetAll(): void {
+    for (const id of [...this.#loading.keys(), ...this.#chats.keys()]) this.forget(id);
+  }
+
   /** Notes how far a member has received, to be stored later. */
   unstored(chatId: string, userId: string, delivered: SeqRanges): void {
     let members = this.#unstored.get(chatId);

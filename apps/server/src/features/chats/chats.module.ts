@@ -8,6 +8,7 @@ import { DepthChatsGateway } from './depth-chats.gateway.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MessagesService } from './messages.service.ts';
 import { ReadingService } from './reading.service.ts';
+import { ReceiptsCatchUp } from './receipts-catch-up.ts';
 import { ReceiptsService } from './receipts.service.ts';
 import { TypingService } from './typing.service.ts';
 import { V2ChatsGateway } from './v2-chats.gateway.ts';
@@ -22,6 +23,7 @@ import { UsersService } from '../users/users.service.ts';
     ChatsService,
     MessagesService,
     ReadingService,
+    ReceiptsCatchUp,
     ReceiptsService,
     TypingService,
     ChatsEmitter,

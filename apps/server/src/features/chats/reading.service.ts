@@ -40,7 +40,7 @@ export class ReadingService {
 
   constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue, chats: ChatsService, receipts: ReceiptsService, bus: NodeBus) {
     this.#bus = bus;
-    bus.on(BECAME_READ, (receipt) => this.#tell(receipt));
+    bus.on(BECAME_READ, (receipt) => this.tell(receipt));
     this.#storage = storage;
     this.#queue = queue;
     this.#chats = chats;
@@ -75,7 +75,7 @@ export class ReadingService {
     this.#receipts.read(chat, userId, message.seq, messages);
     const tellSenders = chat.members.size <= LIMITS.receiptsPushedUpToMembers;
     const receipt: ReadReceipt = { chatId, readBy: userId, readAt, messageId, messages, tellSenders, sessionId: reader.sessionId };
-    this.#tell(receipt);
+    this.tell(receipt);
     this.#bus.publish(BECAME_READ, receipt, chatStream(chatId));
     return readAt;
   }
@@ -85,7 +85,8 @@ export class ReadingService {
     return (await unreadCounts(this.#storage.db, chatId, [userId])).get(userId) ?? 0;
   }
 
-  #tell(receipt: ReadReceipt): void {
+  /** Tells the sockets of this node. */
+  tell(receipt: ReadReceipt): void {
     for (const listener of this.#listeners) listener(receipt);
   }
 }

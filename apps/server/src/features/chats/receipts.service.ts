@@ -83,11 +83,11 @@ export class ReceiptsService implements OnApplicationShutdown {
     bus.on(DELIVERED, (deliveries) => void this.#deliveredElsewhere(deliveries));
     bus.on(CROWD_RECEIVED, ({ chatId, users, from, to }) => {
       const chat = directory.known(chatId);
-      if (chat) for (const userId of users) this.#merge(chat, userId, from, to);
+      if (chat) for (const userId of users) this.receivedElsewhere(chat, userId, from, to);
     });
     bus.on(READ, ({ chatId, userId, seq }) => {
       const chat = directory.known(chatId);
-      if (chat) this.#hasRead(chat, userId, seq);
+      if (chat) this.readElsewhere(chat, userId, seq);
     });
   }
 
@@ -134,6 +134,26 @@ export class ReceiptsService implements OnApplicationShutdown {
     // Who has read has received, though perhaps never fetched (a notification's text, another node).
     this.#received(chat, userId, messages, this.#add(chat, userId, 1, seq));
     this.#bus.publish(READ, { chatId: chat.id, userId, seq }, chatStream(chat.id));
+  }
+
+  /** Another node says that a member received these, and stores it. @returns which were not known here */
+  receivedElsewhere(chat: KnownChat, userId: string, from: number, to: number): readonly (readonly [number, number])[] {
+    const member = this.#current(chat).members.get(userId);
+    if (!member || to < from) return [];
+    const { ranges, added } = addRange(member.delivered, from, to);
+    member.delivered = ranges;
+    this.#directory.restated(chat.id, userId, ranges);
+    return added;
+  }
+
+  /** Another node says that a member has read up to `seq`, and so received it. */
+  readElsewhere(chat: KnownChat, userId: string, seq: number): void {
+    if (this.#hasRead(chat, userId, seq)) this.receivedElsewhere(chat, userId, 1, seq);
+  }
+
+  /** Tells the senders' sockets of this node. */
+  tellHere(deliveries: readonly Delivery[]): void {
+    for (const listener of this.#listeners) listener(deliveries);
   }
 
   /** How far a message has come with all members but its sender. */
@@ -211,20 +231,12 @@ export class ReceiptsService implements OnApplicationShutdown {
     const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId).catch(() => undefined));
     if (!chat) return;
     const news = deliveries.flatMap((delivery) => {
-      const deliveredTo = delivery.deliveredTo.filter((userId) => this.#merge(chat, userId, delivery.seq, delivery.seq));
+      const deliveredTo = delivery.deliveredTo.filter(
+        (userId) => this.receivedElsewhere(chat, userId, delivery.seq, delivery.seq).length > 0,
+      );
       return deliveredTo.length === 0 ? [] : [{ ...delivery, deliveredTo }];
     });
-    for (const listener of this.#listeners) listener(news);
-  }
-
-  /** Another node says that a member received, and stores it. @returns false where it was known */
-  #merge(chat: KnownChat, userId: string, from: number, to: number): boolean {
-    const member = this.#current(chat).members.get(userId);
-    if (!member) return false;
-    const { ranges, added } = addRange(member.delivered, from, to);
-    member.delivered = ranges;
-    this.#directory.restated(chat.id, userId, ranges);
-    return added.length > 0;
+    this.tellHere(news);
   }
 
   /** A member got the live message `seq`. @returns false where it had been received */
@@ -262,7 +274,7 @@ export class ReceiptsService implements OnApplicationShutdown {
 
   /** @param deliveries of one chat */
   #tell(deliveries: readonly Delivery[]): void {
-    for (const listener of this.#listeners) listener(deliveries);
+    this.tellHere(deliveries);
     this.#bus.publish(DELIVERED, deliveries, chatStream(deliveries[0]!.chatId));
   }
 }

@@ -87,8 +87,8 @@ export class ReceiptsCatchUp implements OnApplicationBootstrap, OnModuleDestroy 
     for (const row of await readMemberships(db, chat.id)) {
       const member = chat.members.get(row.user_id);
       if (!member) continue;
-      if (row.read_seq > member.readSeq) await this.#read(chat, row, member.readSeq);
       await this.#delivered(chat, row);
+      if (row.read_seq > member.readSeq) await this.#read(chat, row, member.readSeq);
     }
   }
 
@@ -98,7 +98,7 @@ export class ReceiptsCatchUp implements OnApplicationBootstrap, OnModuleDestroy 
     this.receipts.readElsewhere(chat, readBy, upToSeq);
     const last = found.at(-1);
     if (!last || chat.members.size > LIMITS.receiptsPushedUpToMembers) return;
-    const messages = found.map(({ id, sender_id }) => ({ id, senderId: sender_id }));
+    const messages = found.map(({ id, seq, sender_id }) => ({ id, seq, senderId: sender_id }));
     this.reading.tell({
       chatId: chat.id,
       readBy,

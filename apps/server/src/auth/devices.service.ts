@@ -1,4 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WriteQueue, type Command } from '../log/write-queue.ts';
 import type { DevicesTable } from '../storage/schema.ts';
 import { STORAGE } from '../storage/storage.module.ts';
@@ -20,13 +21,15 @@ export interface DeviceToken {
 }
 
 const REMEMBERED_MS = 24 * 3_600_000;
+const GATHER_MS = 100;
+const LAST_WRITE_MS = 1_000;
 
-const WRITE: Command<DevicesTable, void> = {
+const WRITE: Command<readonly DevicesTable[], void> = {
   name: 'devices',
   streams: () => [],
-  async runAll(tx, rows) {
-    await writeDevices(tx.connection, rows);
-    return rows.map(() => undefined);
+  async runAll(tx, inputs) {
+    await writeDevices(tx.connection, inputs.flat());
+    return inputs.map(() => undefined);
   },
 };
 
@@ -35,11 +38,13 @@ const WRITE: Command<DevicesTable, void> = {
  * server needs no writing to be known afterwards. What is not stored yet counts as if it were, and is written again until it is.
  */
 @Injectable()
-export class DevicesService {
+export class DevicesService implements OnApplicationShutdown {
   readonly #storage: Storage;
   readonly #queue: WriteQueue;
   /** By user, then by device: the latest of what is not stored yet. */
   readonly #unstored = new Map<string, Map<string, DevicesTable>>();
+  #storing: Promise<void> | undefined;
+  readonly #stopping = new AbortController();
 
   constructor(@Inject(STORAGE) storage: Storage, queue: WriteQueue) {
     this.#storage = storage;
@@ -69,6 +74,12 @@ export class DevicesService {
     this.#remember(token, 'refused', Date.now());
   }
 
+  // Sockets have ended by now, and the store has not.
+  async onApplicationShutdown(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.race([this.#storing, delay(LAST_WRITE_MS, undefined, { ref: false })]);
+  }
+
   /** What is known of a user's devices, the latest first. */
   async #known(userId: string, since: number): Promise<DevicesTable[]> {
     const stored = await readDevices(this.#storage.db, userId, since);
@@ -79,7 +90,7 @@ export class DevicesService {
     return [...known.values()].toSorted((a, b) => b.updated_at - a.updated_at);
   }
 
-  // Nobody waits for it: a crash within the moment that it takes makes a later reason less exact, and nothing else.
+  // Nobody waits for it: a crash within the tenth of a second that it may take makes a later reason less exact, and nothing else.
   #remember(token: DeviceToken, state: DevicesTable['state'], now: number): void {
     const row = {
       user_id: token.userId,
@@ -92,17 +103,24 @@ export class DevicesService {
     const devices = this.#unstored.get(row.user_id);
     if (devices) devices.set(row.device, row);
     else this.#unstored.set(row.user_id, new Map([[row.device, row]]));
-    void this.#store(row);
+    this.#storing ??= this.#store();
   }
 
-  async #store(row: DevicesTable): Promise<void> {
-    const isLatest = () => this.#unstored.get(row.user_id)?.get(row.device) === row;
-    // A newer row of the device is stored by its own call.
-    const write = async () => (isLatest() ? this.#queue.execute(WRITE, row) : undefined);
-    await whileStoreAway(write, Infinity).catch(() => undefined);
-    if (!isLatest()) return;
+  // The first at once, and in a storm those that follow together: otherwise its commits take more time than all else of it.
+  async #store(): Promise<void> {
+    while (this.#unstored.size > 0) {
+      const rows = Array.from(this.#unstored.values(), (devices) => [...devices.values()]).flat();
+      await whileStoreAway(() => this.#queue.execute(WRITE, rows), Infinity).catch(() => undefined);
+      for (const row of rows) this.#stored(row);
+      await delay(GATHER_MS, undefined, { ref: false, signal: this.#stopping.signal }).catch(() => undefined);
+    }
+    this.#storing = undefined;
+  }
+
+  #stored(row: DevicesTable): void {
     const devices = this.#unstored.get(row.user_id)!;
-    devices.delete(row.device);
+    // Something newer may have come meanwhile.
+    if (devices.get(row.device) === row) devices.delete(row.device);
     if (devices.size === 0) this.#unstored.delete(row.user_id);
   }
 }

@@ -219,7 +219,8 @@ const features = {
     description: 'How long after the last socket has gone a user goes offline, in milliseconds: who comes back sooner was never away.',
     example: '5000',
   }),
-  PRESENCE_LEASE_MS: setting(kind.integer(2_000, 25_000).default(15_000), {
+  // Longer than it takes a node to notice that it is cut off itself.
+  PRESENCE_LEASE_MS: setting(kind.integer(3_500, 25_000).default(15_000), {
     description: 'How long after another node was last heard its users go offline, in milliseconds. The same on all nodes.',
     example: '10000',
   }),

@@ -7,7 +7,7 @@ import { closeClients, type Client } from '../support/sockets.ts';
 import { CLUSTER_MISSING, cutOff, linked, linkOf, startCluster, type Cluster } from '../cluster/cluster.ts';
 import { heardOf, offline, online } from './listening.ts';
 
-const LEASE_MS = 2_500;
+const LEASE_MS = 3_500;
 const GRACE_MS = 200;
 
 describe.skipIf(CLUSTER_MISSING)('presence, all nodes counted together', () => {

@@ -96,7 +96,9 @@ describe('`reconnection` where the latest connection ended otherwise than by the
       const auths = [{ device_id: 'phone', token: server.token('amal') }, { token: server.token('amal', { jti: 'nameless' }) }];
       const connectBoth = async () => Promise.all(auths.map(async (auth) => reasonOf(await connected(server.url, '/', { auth }))));
       expect(await connectBoth()).toEqual(['connection_established', 'connection_established']);
-      await server.createUser('the barrier');
+      const store = new DatabaseSync(join(folder.path, 'majlis.sqlite'), { readOnly: true });
+      await expect.poll(() => store.prepare('select count(*) as n from devices').get()).toEqual({ n: 2 });
+      store.close();
       await server.kill('SIGKILL');
       server = await spawnServer({ DATA_DIR: folder.path });
       expect(await connectBoth()).toEqual(['reconnection', 'reconnection']);
@@ -178,7 +180,7 @@ describe('kept in the store for 24 h per user and `auth.device_id` (without one:
 describe('`token_refresh` where the user’s previous token was refused or had expired and this one is another', () => {
   test.each([{ device_id: 'phone' }, {}])('a token that expired while it was connected; with %j', async (auth) => {
     const chat = await startChat();
-    const expiring = await connect(chat, { ...auth, token: chat.server.token(chat.amal, { exp: inS(1) }) });
+    const expiring = await connect(chat, { ...auth, token: chat.server.token(chat.amal, { exp: inS(2) }) });
     await expiring.next('disconnect');
     await written(chat);
     const renewed = { ...auth, token: chat.server.token(chat.amal) };

@@ -143,9 +143,7 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
       [user, 'connect_error'],
     ] as const) {
       const first = await v2Client(server(), id);
-      const second = client(server().url, '/admin', { forceNew: false });
-      // The same network connection: as `io('/admin')` beside `io('/')` makes it.
-      second.close();
+      // On the same network connection, as `io('/admin')` beside `io('/')` makes it.
       const sibling = first.socket.io.socket('/admin');
       const heard = new Promise<string>((resolve) => {
         sibling.on('connected', () => resolve('connected'));
@@ -153,6 +151,7 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
       });
       sibling.connect();
       expect(await heard).toBe(event);
+      sibling.disconnect();
     }
   });
 
@@ -169,7 +168,7 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
   test('`admin:stats` every 2 s, and nothing is counted up while nobody watches', async () => {
     const figures = vi.spyOn(server().app.get(Nodes), 'figures');
     const adminId = await makeAdmin(server());
-    await expect.poll(() => server().app.get(SessionRegistry).count('/admin')).toBe(0);
+    await expect.poll(() => server().app.get(SessionRegistry).count('/admin'), { timeout: 10_000 }).toBe(0);
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
       const admin = await adminClient(server(), adminId);
@@ -180,7 +179,7 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
         await admin.count('admin:stats', ticks);
       }
       admin.close();
-      await expect.poll(() => server().app.get(SessionRegistry).count('/admin')).toBe(0);
+      await expect.poll(() => server().app.get(SessionRegistry).count('/admin'), { timeout: 10_000 }).toBe(0);
       vi.advanceTimersByTime(60_000);
       // The first was to have something to compare with.
       expect(figures).toHaveBeenCalledTimes(4);

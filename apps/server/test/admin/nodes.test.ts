@@ -5,6 +5,8 @@ import type { TestServer } from '../support/server.ts';
 import { client, closeClients, connected } from '../support/sockets.ts';
 import { adminClient, makeAdmin } from './admins.ts';
 
+const PATIENTLY = { timeout: 10_000 };
+
 describe.skipIf(CLUSTER_MISSING)('an administrator on one node sees and controls all', () => {
   let cluster: Cluster;
   let here: TestServer;
@@ -115,13 +117,13 @@ describe.skipIf(CLUSTER_MISSING)('an administrator on one node sees and controls
     await say(one, chat.id, 'before');
     await here.api('PUT', `/api/v2/users/${bashir}/block`, { as: amal });
     const send = { chat_id: chat.id, type: 'text', content: 'after' };
-    await expect.poll(async () => (await one.ask('chat:message:send', send)).error?.code).toBe('FORBIDDEN');
+    await expect.poll(async () => (await one.ask('chat:message:send', send)).error?.code, PATIENTLY).toBe('FORBIDDEN');
 
     const { key, id } = ok(await here.api('POST', '/api/v2/api-keys', { as: adminId, body: { name: 'x' } }));
     const use = async () => (await there.api('GET', '/api/v2/reports', { key })).status;
-    await expect.poll(use).toBe(200);
+    await expect.poll(use, PATIENTLY).toBe(200);
     await here.api('DELETE', `/api/v2/api-keys/${id}`, { as: adminId });
-    await expect.poll(use).toBe(401);
+    await expect.poll(use, PATIENTLY).toBe(401);
 
     await admin.ask('admin:disconnect', { userId: bashir, reason: 'x', blockForS: 60 });
     await one.next('disconnect');
@@ -136,7 +138,7 @@ describe.skipIf(CLUSTER_MISSING)('an administrator on one node sees and controls
     const one = client(third.url, '/', { token: third.token(amal) });
     await one.next('connected');
     const sockets = async () => (await admin.ask('admin:sockets', { userId: amal })).data.sockets as { node: string }[];
-    await expect.poll(sockets, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(sockets, PATIENTLY).toHaveLength(1);
     const [{ node }] = (await sockets()) as [{ node: string }];
     await admin.next('admin:stats', ({ connectionsByNode }) => connectionsByNode[node] === 1);
     await third.kill('SIGKILL');

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { redisOptions } from '../../src/cluster/cluster.module.ts';
 import { busKind, NodeBus } from '../../src/cluster/node-bus.ts';
 import { loadSettings } from '../../src/config/settings.ts';
-import { caughtUp, makeGroup, v2Client, v2Clients } from '../support/chats.ts';
+import { caughtUp, makeGroup, makeUsers, say as sayInChat, v2Client, v2Clients } from '../support/chats.ts';
 import { freshId, JWT_SECRET, startServer, type TestServer } from '../support/server.ts';
 import { closeClients, connected } from '../support/sockets.ts';
 import { CLUSTER_MISSING, cutOff, linked, linkOf, startCluster, type Cluster } from './cluster.ts';
@@ -82,6 +82,17 @@ describe.skipIf(CLUSTER_MISSING)('what passes between nodes', () => {
     const { nodeId } = linkOf(leaving);
     await leaving.stop();
     await until(() => nodes.every((node) => !linkOf(node).peers.has(nodeId)));
+  });
+
+  test('"Redis is never needed to connect": a node that starts without it serves', async () => {
+    const alone = await cluster.start({ REDIS_URL: 'redis://127.0.0.1:1' });
+    const [anna] = await makeUsers(alone, 'Anna');
+    const chat = await makeGroup(alone, anna);
+    const annas = await v2Client(alone, anna);
+    await sayInChat(annas, chat.id, 'hello');
+    await annas.next('chat:message:new');
+    say(alone, 'to nobody');
+    expect(linkOf(alone).up).toBe(false);
   });
 
   test('typing in a chat: to the members’ sockets on every node, once, and its end', async () => {

@@ -15,6 +15,16 @@ function settingsOrExit(): Settings {
   }
 }
 
+const noAddressHere = ({ HOST }: Settings) => `HOST is ${JSON.stringify(HOST)}, which is no address of this machine; it must be one, for example 127.0.0.1`;
+
+/** What settings are wrong where the system refuses to listen, by its code. */
+const LISTEN_PROBLEMS: Readonly<Record<string, (settings: Settings) => string>> = {
+  EADDRINUSE: ({ PORT }) => `PORT is ${PORT}, which another process listens on; it must be a free port, for example ${PORT + 1}`,
+  EACCES: ({ PORT }) => `PORT is ${PORT}, which this user may not listen on; it must be 1024 or above, for example 3000`,
+  EADDRNOTAVAIL: noAddressHere,
+  ENOTFOUND: noAddressHere,
+};
+
 async function start(settings: Settings): Promise<void> {
   const server = await createApp(settings);
   const { logger } = server;
@@ -32,11 +42,8 @@ async function start(settings: Settings): Promise<void> {
     url = await server.listen();
   } catch (error) {
     await server.close();
-    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-      ? new SettingsError(
-          `PORT is ${settings.PORT}, which another process listens on; it must be a free port, for example ${settings.PORT + 1}`,
-        )
-      : error;
+    const problem = LISTEN_PROBLEMS[(error as NodeJS.ErrnoException).code ?? '']?.(settings);
+    throw problem === undefined ? error : new SettingsError(problem);
   }
   // Ctrl-C under npm brings the signal twice, from the terminal and from npm; the second must not end the draining.
   let ending: Promise<void> | undefined;

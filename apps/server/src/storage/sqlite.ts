@@ -75,7 +75,8 @@ class Connection {
   }
 }
 
-const isBusy = (error: unknown) => (((error as { errcode?: number }).errcode ?? 0) & 0xff) === 5;
+/** Whether another connection has the file. */
+export const isBusy = (error: unknown) => (((error as { errcode?: number }).errcode ?? 0) & 0xff) === 5;
 
 function translate(error: unknown): unknown {
   return isUnavailable(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;

@@ -102,4 +102,24 @@ describe('the process', () => {
     const failed = await spawnServer({ PORT: new URL(server.url).port }).catch((error: Error) => error.message);
     expect(failed).toMatch(/^PORT is \d+, which another process listens on; it must be a free port, for example \d+$/m);
   });
+
+  test.each([
+    ['HOST', { HOST: '203.0.113.7' }, /^HOST is "203\.0\.113\.7", which is no address of this machine; it must be one, for example [^\n]*$/m],
+    ['DATABASE_URL', { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' }, /^DATABASE_URL names a database that cannot be used \([^\n]*\); it must [^\n]*$/m],
+  ])('a wrong %s that only shows when it is used ends the start with one line that names it', async (_, settings, line) => {
+    const failed: string = await spawnServer(settings).then(String, (error: Error) => error.message);
+    expect(failed).toMatch(line);
+    expect(failed).not.toMatch(/hidden|^ {4}at /m);
+  });
+
+  test('a second server on one DATA_DIR is refused with one line that names it, and starts once the first has gone, a crash included', async () => {
+    const first = (server = await spawnServer());
+    const failed: string = await spawnServer({ DATA_DIR: first.dataDir }).then(String, (error: Error) => error.message);
+    expect(failed).toMatch(/^DATA_DIR is "[^"\n]*", on which another server runs; it must [^\n]*$/m);
+    expect((await first.api('GET', '/health/ready')).status).toBe(200);
+    await first.kill('SIGKILL');
+    const second = await spawnServer({ DATA_DIR: first.dataDir });
+    expect((await second.api('GET', '/health/ready')).status).toBe(200);
+    await second.stop();
+  });
 });

@@ -77,7 +77,7 @@ export const adminClientEvents = {
     name: 'admin:sockets',
     summary: 'Who is connected: a page of sockets, those of a node in the order in which they came.',
     budget: 'light',
-    payload: z.object({ userId: UserId.optional(), namespace: z.string().optional(), cursor: z.string().optional() }),
+    payload: z.object({ userId: UserId.optional(), namespace: z.string().optional(), cursor: z.string().optional() }).nullish(),
     ack: z.object({ data: z.object({ sockets: z.array(AdminSocket), nextCursor: z.string().nullable() }) }),
   }),
   disconnect: clientEvent({

@@ -22,7 +22,8 @@ export class AdminGateway {
   }
 
   @On(events.sockets)
-  async sockets({ userId: actorId }: Session, { userId, namespace, cursor }: PayloadOf<typeof events.sockets>) {
+  async sockets({ userId: actorId }: Session, payload: PayloadOf<typeof events.sockets>) {
+    const { userId, namespace, cursor } = payload ?? {};
     const { sockets, end } = await this.admin.sockets(actorId, { userId, namespace, after: cursors.decode(cursor) });
     return {
       data: {

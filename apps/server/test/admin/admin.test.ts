@@ -249,6 +249,9 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
     }
     expect(pages).toEqual([100, 20]);
     expect(found.toSorted()).toEqual(crowd.map(({ socket }) => socket.id).toSorted());
+    // All its keys may be left out, so it needs no payload.
+    const whole: unknown = await admin.socket.timeout(5_000).emitWithAck('admin:sockets');
+    expect(whole).toMatchObject({ data: { sockets: { length: 100 }, nextCursor: expect.any(String) } });
     expect((await admin.ask('admin:sockets', { cursor: 'of nobody' })).error).toMatchObject({
       code: 'INVALID_DATA',
       event: 'admin:sockets',

@@ -15,7 +15,8 @@ function settingsOrExit(): Settings {
   }
 }
 
-const noAddressHere = ({ HOST }: Settings) => `HOST is ${JSON.stringify(HOST)}, which is no address of this machine; it must be one, for example 127.0.0.1`;
+const noAddressHere = ({ HOST }: Settings) =>
+  `HOST is ${JSON.stringify(HOST)}, which is no address of this machine; it must be one, for example 127.0.0.1`;
 
 /** What settings are wrong where the system refuses to listen, by its code. */
 const LISTEN_PROBLEMS: Readonly<Record<string, (settings: Settings) => string>> = {

@@ -43,7 +43,9 @@ async function openDatabase(url: string): Promise<Storage> {
     const { code, message } = error as Error & { code?: string };
     if (code === undefined || !UNREACHABLE.has(code)) throw error;
     // The URL holds a password, so it is not shown; what the driver says of it does not name that.
-    throw new SettingsError(`DATABASE_URL names a database that cannot be used (${message}); it must be one that runs and lets this user in`);
+    throw new SettingsError(
+      `DATABASE_URL names a database that cannot be used (${message}); it must be one that runs and lets this user in`,
+    );
   }
   return storage;
 }

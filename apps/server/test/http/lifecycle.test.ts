@@ -104,8 +104,16 @@ describe('the process', () => {
   });
 
   test.each([
-    ['HOST', { HOST: '203.0.113.7' }, /^HOST is "203\.0\.113\.7", which is no address of this machine; it must be one, for example [^\n]*$/m],
-    ['DATABASE_URL', { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' }, /^DATABASE_URL names a database that cannot be used \([^\n]*\); it must [^\n]*$/m],
+    [
+      'HOST',
+      { HOST: '203.0.113.7' },
+      /^HOST is "203\.0\.113\.7", which is no address of this machine; it must be one, for example [^\n]*$/m,
+    ],
+    [
+      'DATABASE_URL',
+      { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },
+      /^DATABASE_URL names a database that cannot be used \([^\n]*\); it must [^\n]*$/m,
+    ],
   ])('a wrong %s that only shows when it is used ends the start with one line that names it', async (_, settings, line) => {
     const failed: string = await spawnServer(settings).then(String, (error: Error) => error.message);
     expect(failed).toMatch(line);

@@ -2,164 +2,39 @@
  * The tables as both engines have them. Portable on purpose: ids and JSON are text, times are integers of milliseconds,
  * booleans are 0 or 1.
  */
-import type { Locale } from '@majlis/contract';
 import type { allawzi, khawam, v2 } from '@majlis/contract';
+import type {
+  ChatsTable,
+  ChatMembersTable,
+  MessagesTable,
+  MessageReactionsTable,
+  PendingMentionsTable,
+  MessageSearchTable,
+  MessageSearchPositionsTable,
+} from './schema-chats.ts';
+import type {
+  PostsTable,
+  PostLikesTable,
+  PostCommentsTable,
+  FollowsTable,
+  FriendshipsTable,
+  ReviewsTable,
+  BookingsTable,
+  AutoBookingRulesTable,
+} from './schema-social.ts';
+import type {
+  UsersTable,
+  RefreshTokensTable,
+  DevicesTable,
+  AuditLogTable,
+  UserBlocksTable,
+  ReportsTable,
+  ApiKeysTable,
+} from './schema-users.ts';
 
-/** 0 or 1. */
-export type Bit = 0 | 1;
-
-export interface UsersTable {
-  id: string;
-  name: string;
-  avatar: string | null;
-  role: v2.Role;
-  email: string | null;
-  password_hash: string | null;
-  locale: Locale | null;
-  is_master: Bit;
-  disabled: Bit;
-  /** The person was erased; the row stays so that others' conversations keep a sender. */
-  erased_at: number | null;
-  last_seen: number | null;
-  /** An administrator keeps the user out until then. */
-  blocked_until: number | null;
-  /** Folded name and id: what people are found by, and the order of lists. */
-  search_key: string;
-  created_at: number;
-  updated_at: number;
-}
-
-export interface RefreshTokensTable {
-  /** SHA-256 of the token, hex. */
-  hash: string;
-  /** All tokens that rotated out of one sign-in. */
-  family: string;
-  user_id: string;
-  expires_at: number;
-  /** Set when it was exchanged; a second exchange revokes the family. */
-  used_at: number | null;
-}
-
-/** What a device's latest connection and token were: the reasons of `sync:required`. */
-export interface DevicesTable {
-  user_id: string;
-  /** `auth.device_id`, or the token's hash where the client gives none. */
-  device: string;
-  /** open, left (the client's own DISCONNECT), refused (a refused or expired token). */
-  state: 'open' | 'left' | 'refused';
-  token_hash: string;
-  /** Of the token. */
-  expires_at: number;
-  updated_at: number;
-}
-
-export interface AuditLogTable {
-  id: string;
-  actor_kind: 'user' | 'key';
-  actor_id: string;
-  action: string;
-  subject: string | null;
-  /** JSON object. */
-  details: string;
-  created_at: number;
-}
-
-/** Whom a user has blocked. */
-export interface UserBlocksTable {
-  user_id: string;
-  blocked_id: string;
-  created_at: number;
-}
-
-export interface ReportsTable {
-  id: string;
-  reporter_id: string;
-  /** Who is reported; of a message its sender. */
-  user_id: string;
-  chat_id: string | null;
-  message_id: string | null;
-  reason: string;
-  created_at: number;
-  resolved_at: number | null;
-  resolved_by: string | null;
-  resolution: string | null;
-}
-
-export interface ApiKeysTable {
-  id: string;
-  name: string;
-  /** SHA-256 of the key, hex. */
-  hash: string;
-  created_by: string;
-  created_at: number;
-  revoked_at: number | null;
-}
-
-export interface ChatsTable {
-  id: string;
-  /** Chosen at random; stands for the id in the indexes of messages. */
-  key: number;
-  type: 'direct' | 'group';
-  title: string | null;
-  /** The two ids of a direct chat, sorted, as JSON; null for groups. Unique, so a direct chat is never made twice. */
-  direct_key: string | null;
-  created_by: string;
-  member_count: number;
-  created_at: number;
-}
-
-export interface ChatMembersTable {
-  chat_id: string;
-  user_id: string;
-  joined_at: number;
-  /** Watermarks on the chat's seq: how far this member has received and read. */
-  delivered_seq: number;
-  /** What was delivered beyond the watermark, as JSON `[[from, to], …]`: live messages that came before an absence was caught up. */
-  delivered_ahead: string | null;
-  read_seq: number;
-  read_at: number | null;
-  muted_until: number | null;
-}
-
-export interface MessagesTable {
-  id: string;
-  chat_id: string;
-  /** The chat's `key`: by it, not by its id, its messages are found quickly. */
-  chat_key: number;
-  seq: number;
-  /** The chat stream's version at this message's latest change. */
-  version: number;
-  /** The stream's version at which it was sent. The row is the log's entry of that version too, until an edit puts the original into the log. */
-  created_version: number;
-  /** The version of the latest entry that carries content: where erasing starts (see log entries' `previous`). */
-  content_version: number;
-  sender_id: string;
-  /** As they were when the message was sent: what its event said. */
-  sender_name: string;
-  sender_avatar: string | null;
-  /** Of v2, or Depth's file. */
-  type: v2.MessageTypeName | 'file';
-  content: string;
-  /** JSON object. */
-  metadata: string;
-  client_message_id: string | null;
-  reply_to: string | null;
-  created_at: number;
-  edited_at: number | null;
-  deleted_at: number | null;
-}
-
-export interface MessageReactionsTable {
-  message_id: string;
-  user_id: string;
-  emoji: string;
-  created_at: number;
-}
-
-/** Messages of which nobody has looked yet whom they mention. */
-export interface PendingMentionsTable {
-  message_id: string;
-}
+export type * from './schema-chats.ts';
+export type * from './schema-social.ts';
+export type * from './schema-users.ts';
 
 /** One row a stream: its counters. Whoever holds this row's lock may append. */
 export interface StreamsTable {
@@ -181,23 +56,6 @@ export interface StreamLogTable {
   /** The change, as JSON; what projections read. */
   data: string;
   created_at: number;
-}
-
-/** The full-text index of the messages, which trails them. `words` is asked in each engine's own way. */
-export interface MessageSearchTable {
-  /** Begins with the time at which the message was created: the order of the answers. */
-  id: number;
-  chat_id: string;
-  seq: number;
-}
-
-/** How far the full-text index has come in a chat. */
-export interface MessageSearchPositionsTable {
-  chat_id: string;
-  /** Messages up to this one are in the index, */
-  seq: number;
-  /** as they were at this version of the chat's stream, or later. */
-  version: number;
 }
 
 export interface NotificationsTable {
@@ -297,94 +155,6 @@ export interface ProjectChangesTable {
   /** JSON array of who was added or removed. */
   member_ids: string | null;
   created_at: number;
-}
-
-export interface PostsTable {
-  id: string;
-  author_id: string;
-  content: string;
-  media_url: string | null;
-  /** The post that this one passes on. */
-  repost_of: string | null;
-  likes_count: number;
-  comments_count: number;
-  reposts_count: number;
-  created_at: number;
-}
-
-export interface PostLikesTable {
-  post_id: string;
-  user_id: string;
-  /** 0 where it was taken back: the row stays, so that liking again does not tell the author again. */
-  liked: Bit;
-  created_at: number;
-}
-
-export interface PostCommentsTable {
-  id: string;
-  post_id: string;
-  author_id: string;
-  content: string;
-  created_at: number;
-}
-
-/** `user_id` follows `author_id`. */
-export interface FollowsTable {
-  author_id: string;
-  user_id: string;
-  created_at: number;
-}
-
-export interface FriendshipsTable {
-  id: string;
-  /** Both ids, sorted, as JSON. Unique, so two people have one request between them, whoever asked. */
-  pair: string;
-  from_user_id: string;
-  to_user_id: string;
-  created_at: number;
-  /** Null while it is a request. */
-  accepted_at: number | null;
-}
-
-export interface ReviewsTable {
-  id: string;
-  /** Who is reviewed. */
-  user_id: string;
-  author_id: string;
-  rating: number;
-  content: string;
-  created_at: number;
-}
-
-export interface BookingsTable {
-  id: string;
-  master_id: string;
-  client_id: string;
-  service_id: string | null;
-  service_name: string;
-  starts_at: number | null;
-  /** The offset in which the time was given, or `UTC`. */
-  time_zone: string | null;
-  /** Minutes. */
-  duration: number | null;
-  /** Hundredths. */
-  price_minor: number | null;
-  status: v2.BookingStatus;
-  cancelled_by: string | null;
-  /** The proposal that it came of. Unique, so that accepting one makes one booking. */
-  message_id: string | null;
-  created_at: number;
-  updated_at: number;
-  /** When the next booking is to be proposed; null where it is not to be. */
-  propose_at: number | null;
-  /** When it was. */
-  proposed_at: number | null;
-}
-
-/** After how many weeks a master's clients are proposed the next booking. */
-export interface AutoBookingRulesTable {
-  master_id: string;
-  weeks: number;
 }
 
 /** When what happens every so often is due next. */

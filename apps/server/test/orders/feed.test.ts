@@ -441,7 +441,9 @@ describe('who is out again', () => {
     await server.createUser(id, { role: 'user' });
     const connections = async () => (await following(server, clerk)).of('connected')[0].data.connections as number;
     expect(await connections()).toBe(1);
-    expect((await server.api('GET', `/api/v2/users/${id}`, { key: true, onBehalfOf: clerk })).body.online).toBe(false);
+    // After the time of grace.
+    const online = async () => (await server.api('GET', `/api/v2/users/${id}`, { key: true, onBehalfOf: clerk })).body.online as boolean;
+    await expect.poll(online, { timeout: 10_000 }).toBe(false);
   });
 
   test('one whose role is lost stays on Socket.IO', async () => {

@@ -10,6 +10,7 @@ export const LIMITS = {
   clientMessageIdCharacters: 64,
   userIdCharacters: 64,
   emojiCharacters: 32,
+  reactionsOfMessage: 20,
   titleCharacters: 200,
   nameCharacters: 200,
   receiptsPushedUpToMembers: 100,

@@ -218,6 +218,21 @@ onServers('changing messages', (server) => {
     expect(await refusal(annas, 'chat:message:react', { ...of, message_id: 'none' })).toEqual(['error', 'NOT_FOUND', 'message_id']);
   });
 
+  test('a message has at most 20 different reactions; more who react as others did are welcome', async () => {
+    const { annas, boriss, chat } = await trio();
+    const { message_id } = await say(annas, chat.id, 'react');
+    const react = (client: typeof annas, emoji: string, on = true) =>
+      client.ask('chat:message:react', { chat_id: chat.id, message_id, emoji, on });
+    for (let i = 0; i < 20; i++) expect(await react(annas, `e${i}`)).toEqual({ status: 'ok' });
+    const of = { chat_id: chat.id, message_id, emoji: 'another', on: true };
+    expect(await refusal(annas, 'chat:message:react', of)).toEqual(['error', 'INVALID_DATA', 'emoji']);
+    expect(await react(boriss, 'e0')).toEqual({ status: 'ok' });
+    expect(await react(annas, 'e1', false)).toEqual({ status: 'ok' });
+    expect(await react(boriss, 'another')).toEqual({ status: 'ok' });
+    const { emoji } = await annas.next('chat:message:reaction', (reaction) => reaction.version === 24);
+    expect(emoji).toBe('another');
+  });
+
   test('many at once react, and each count is that of its own version', async () => {
     const { annas, boriss, claras, chat } = await trio();
     const { message_id } = await say(annas, chat.id, 'react');

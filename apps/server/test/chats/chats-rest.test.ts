@@ -334,7 +334,8 @@ onServers('REST', (server) => {
       expect(seqs(await get('after_seq=60'))).toEqual([]);
       expect(seqs(await get('before_seq=1'))).toEqual([]);
       expect(seqs(await get('before_seq=9000'))).toEqual(upTo(11, 60));
-      for (const wrong of ['before_seq=-1', 'after_seq=x', 'after_seq=1.5', 'before_seq=1&before_seq=2', `after_seq=${'9'.repeat(30)}`]) {
+      const numbers = ['before_seq=-1', 'after_seq=x', 'after_seq=1.5', 'before_seq=', 'after_seq=%205', `after_seq=${'9'.repeat(30)}`];
+      for (const wrong of [...numbers, 'before_seq=1&before_seq=2']) {
         const { status, body } = await server().api('GET', `${path}?${wrong}`, { as: boris });
         expect([wrong, status, body.code]).toEqual([wrong, 400, 'INVALID_DATA']);
       }

@@ -69,11 +69,14 @@ onServers('mentions', (server) => {
       body: `Writer: @${anna}, look. @${anna}!`,
       data: { chat_id: chat.id, message_id: id, user_id: writer },
     });
+    // `booking_proposal`: text.
+    const { message_id: proposal } = await say(writers, chat.id, `@${anna}, shall we?`, { type: 'booking_proposal' });
+    await annas.next('notification:new', ({ data }) => data.message_id === proposal);
     // They are looked at in their order: when the last has been told, all before it have been.
     const { message_id: last } = await say(writers, chat.id, `@${anna} again`);
     await annas.next('notification:new', ({ data }) => data.message_id === last);
     await caughtUp(...clients);
-    expect(clients.map((client) => mentionsOf(client).length)).toEqual([0, 2, 0, 0, 0]);
+    expect(clients.map((client) => mentionsOf(client).length)).toEqual([0, 3, 0, 0, 0]);
   });
 
   test('who blocked the author is not spoken to in posts and comments either', async () => {

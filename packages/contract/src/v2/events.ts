@@ -107,7 +107,7 @@ export const clientEvents = {
   }),
   messageReact: clientEvent({
     name: 'chat:message:react',
-    summary: 'Sets or takes back a reaction.',
+    summary: `Sets or takes back a reaction; a message has at most ${LIMITS.reactionsOfMessage} different ones.`,
     budget: 'write',
     payload: OfMessage.extend({ emoji: text(1, LIMITS.emojiCharacters), on: z.boolean() }),
     ack: Ok,

@@ -179,7 +179,8 @@ export const CreateChat = z.object({
 });
 export type CreateChat = z.output<typeof CreateChat>;
 
-const Seq = z.coerce.number().int().min(0);
+// Not coerced: `Number` takes '' for 0, and a key left empty (`?before_seq=&limit=3`) would ask for what is before the first message.
+const Seq = z.preprocess((value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value), z.int().min(0));
 
 export const chatRoutes = {
   create: route({

@@ -238,6 +238,16 @@ export async function countReactions(db: Database, messageId: string, emoji: str
   return n;
 }
 
+/** How many different reactions a message has. */
+export async function countEmoji(db: Database, messageId: string): Promise<number> {
+  const { n } = await db
+    .selectFrom('message_reactions')
+    .select((eb) => eb.fn.count<number>('emoji').distinct().as('n'))
+    .where('message_id', '=', messageId)
+    .executeTakeFirstOrThrow();
+  return n;
+}
+
 /** Takes back every reaction to a message. */
 export async function deleteReactions(db: Database, messageId: string): Promise<void> {
   await db.deleteFrom('message_reactions').where('message_id', '=', messageId).execute();

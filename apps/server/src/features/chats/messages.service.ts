@@ -16,6 +16,7 @@ import { ChatsService, type Actor } from './chats.service.ts';
 import { creationEntry, recordOf, type MessageRecord, type MessageStatus, type MessageType } from './message-record.ts';
 import {
   claimMayMention,
+  countEmoji,
   countReactions,
   deleteReactions,
   findTracesOf,
@@ -98,7 +99,7 @@ export class MessagesService {
     const sender = this.#users.get(senderId) ?? (await this.#users.load(senderId));
     if (!sender) throw new Failure('FORBIDDEN');
     if (chat.blocked) requireNotBlocked(chat, senderId);
-    const mayMention = draft.type === 'text' && draft.content.includes('@');
+    const mayMention = draft.content.includes('@') && (draft.type === 'text' || draft.type === 'booking_proposal');
     const sent = this.#queue.execute(SEND, {
       chat,
       mayMention,
@@ -175,6 +176,8 @@ export class MessagesService {
       const changed = await setReaction(tx.db, { message_id: messageId, user_id: actor.userId, emoji }, on, tx.now);
       if (!changed) return;
       const count = await countReactions(tx.db, messageId, emoji);
+      if (on && count === 1 && (await countEmoji(tx.db, messageId)) > LIMITS.reactionsOfMessage)
+        throw invalid('emoji', `a message has at most ${LIMITS.reactionsOfMessage} different reactions`);
       const version = tx.append(stream, 'message.reacted', { chatId, messageId, userId: actor.userId, emoji, on, count } satisfies Reacted);
       await updateMessage(tx.db, messageId, { version });
     });

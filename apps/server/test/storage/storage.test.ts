@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bulkInsert, bulkSelect, bulkUpdate } from '../../src/storage/bulk.ts';
 import type { Storage, WriteConnection } from '../../src/storage/storage.ts';
+import { isUnavailable } from '../../src/storage/unavailable.ts';
 import { ENGINES, openMigrated, type OpenEngine } from '../support/engines.ts';
 
 const INSERT = bulkInsert('application_state', { key: 'text', value: 'text' });
@@ -272,5 +273,15 @@ for (const engine of ENGINES) {
     test('check resolves where the database answers', async () => {
       await storage.check();
     });
+
+    if (engine.name !== 'PGlite')
+      test('what comes after the store was closed finds it away, and no fault', async () => {
+        const other = await openMigrated(engine);
+        await other.storage.close();
+        const reading = other.storage.db.selectFrom('application_state').select('key').execute();
+        expect(await reading.catch(isUnavailable)).toBe(true);
+        expect(await other.storage.transaction((connection) => insert(connection, 'late')).catch(isUnavailable)).toBe(true);
+        await other.close().catch(() => undefined);
+      });
   });
 }

@@ -129,6 +129,9 @@ onServers('audience', (server) => {
       ];
       expect(await annas.next('chat:updated', ({ last_seq }) => last_seq === 4)).toMatchObject({ unread_count: 3 });
       await annasPhone.ask('chat:message:read', { chat_id: two.id, message_id: sent[2]!.message_id });
+      // Read on the phone: the list on the other device follows, without a new message.
+      const counted = await annas.next('chat:updated', ({ last_seq, unread_count }) => last_seq === 4 && unread_count < 3);
+      expect(counted).toMatchObject({ chat_id: two.id, unread_count: 1, last_message: { content: '4' } });
       await say(annasPhone, two.id, '5');
       expect(await annas.next('chat:updated', ({ last_seq }) => last_seq === 5)).toMatchObject({ unread_count: 1 });
       expect(ok(await server().api('GET', `/api/v2/chats/${two.id}`, { as: anna }))).toMatchObject({ unread_count: 1, last_seq: 5 });

@@ -166,6 +166,21 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
       if (receipt.tellSenders) this.publisher.toUser(senderId, project, wants);
       this.publisher.toUser(receipt.readBy, project, wants);
     }
+    if (receipt.messages.length > 0) void this.#countAgain(receipt);
+  }
+
+  /** The reader's sockets that have not joined the chat list it with another `unread_count` now. */
+  async #countAgain({ chatId, readBy }: ReadReceipt): Promise<void> {
+    const sessions = [...this.sessions.of(readBy)].filter(
+      (session) => session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, chatStream(chatId)) === 'summary',
+    );
+    if (sessions.length === 0) return;
+    const chat = this.directory.known(chatId) ?? (await this.directory.get(chatId).catch(() => undefined));
+    if (!chat) return;
+    // One that waits to be made counts after this; it is not for fewer.
+    const waiting = this.#summaries.get(chatId);
+    const seq = Math.max(chat.lastSeq, waiting?.seq ?? 0);
+    void this.#summarize({ chatId, seq, sessions: [...new Set([...(waiting?.sessions ?? []), ...sessions])] });
   }
 
   /** Depth tells everybody in the conversation how far somebody has read, at once for all messages. */

@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isBusy } from './sqlite.ts';
 
@@ -11,7 +9,6 @@ import { isBusy } from './sqlite.ts';
  * @returns undefined where another server holds it
  */
 export function lockForServer(file: string): { release(): void } | undefined {
-  mkdirSync(dirname(file), { recursive: true });
   const handle = new DatabaseSync(file, { timeout: 0 });
   try {
     // Nothing is ever written: the open transaction is the lock, and the system takes it from a process that is gone.

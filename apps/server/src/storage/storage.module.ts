@@ -1,4 +1,5 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SETTINGS } from '../config/config.module.ts';
 import { SettingsError, type Settings } from '../config/settings.ts';
@@ -12,6 +13,14 @@ import type { Storage } from './storage.ts';
 export const STORAGE = Symbol('Storage');
 
 async function openEmbedded({ DATA_DIR }: Settings): Promise<Storage> {
+  try {
+    mkdirSync(DATA_DIR, { recursive: true });
+    accessSync(DATA_DIR, constants.W_OK);
+  } catch (error) {
+    throw new SettingsError(
+      `DATA_DIR is ${JSON.stringify(DATA_DIR)}, and the store cannot be kept there (${(error as Error).message}); it must be a directory that the server may write to`,
+    );
+  }
   const lock = lockForServer(join(DATA_DIR, 'server.lock'));
   if (!lock)
     throw new SettingsError(

@@ -1,6 +1,9 @@
+import { symlink } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Drain } from '../../src/http/drain.ts';
+import { temporaryFolder } from '../support/engines.ts';
 import { spawnServer, startServer, type SpawnedServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer | SpawnedServer | undefined;
@@ -118,6 +121,15 @@ describe('the process', () => {
     const failed: string = await spawnServer(settings).then(String, (error: Error) => error.message);
     expect(failed).toMatch(line);
     expect(failed).not.toMatch(/hidden|^ {4}at /m);
+  });
+
+  test('a DATA_DIR that cannot be written to ends the start with one line that names it, JWT_SECRET given or not', async () => {
+    const folder = await temporaryFolder();
+    const DATA_DIR = join(folder.path, 'link');
+    await symlink(join(folder.path, 'gone', 'data'), DATA_DIR);
+    const line = /^DATA_DIR is "[^"]*link", and the store cannot be kept there \(.*\); it must .*$/;
+    await expect(startServer({ DATA_DIR, JWT_SECRET: 's'.repeat(32) })).rejects.toThrow(line);
+    await folder.remove();
   });
 
   test('a second server on one DATA_DIR is refused with one line that names it, and starts once the first has gone, a crash included', async () => {

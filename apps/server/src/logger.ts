@@ -1,6 +1,7 @@
 /** The process log: JSON lines on stdout. Nothing that signs anybody in is ever in it. */
 import { Global, Module, type DynamicModule, type LoggerService } from '@nestjs/common';
 import { destination, pino, type DestinationStream, type Level, type Logger } from 'pino';
+import { SettingsError } from './config/settings.ts';
 
 /** Injection token of the process's pino `Logger`. */
 export const LOGGER = Symbol('Logger');
@@ -58,6 +59,8 @@ export function nestLogger(logger: Logger): LoggerService {
   const write =
     (level: Level) =>
     (message: unknown, ...rest: unknown[]) => {
+      // It ends the start, and the process says it in its one line.
+      if (message instanceof SettingsError) return;
       const context = rest.at(-1);
       const stack = rest.length > 1 ? rest[0] : undefined;
       if (message instanceof Error) logger[level]({ context, err: message });

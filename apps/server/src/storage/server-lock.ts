@@ -11,8 +11,9 @@ import { isBusy } from './sqlite.ts';
 export function lockForServer(file: string): { release(): void } | undefined {
   const handle = new DatabaseSync(file, { timeout: 0 });
   try {
-    // Nothing is ever written: the open transaction is the lock, and the system takes it from a process that is gone.
-    handle.exec('begin exclusive');
+    // Nothing is ever written, so no journal need lie beside it: the open transaction is the lock, and the system takes it from a process that
+    // is gone.
+    handle.exec('pragma journal_mode = memory; begin exclusive');
     return { release: () => handle.close() };
   } catch (error) {
     handle.close();

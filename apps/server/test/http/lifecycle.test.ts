@@ -115,7 +115,7 @@ describe('the process', () => {
     [
       'DATABASE_URL',
       { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },
-      /^DATABASE_URL names a database that cannot be used \([^\n]*\); it must [^\n]*$/m,
+      /^the server ended with 1:\nDATABASE_URL names a database that cannot be used \([^\n]*\); it must [^\n]*\n$/,
     ],
   ])('a wrong %s that only shows when it is used ends the start with one line that names it', async (_, settings, line) => {
     const failed: string = await spawnServer(settings).then(String, (error: Error) => error.message);
@@ -135,7 +135,7 @@ describe('the process', () => {
   test('a second server on one DATA_DIR is refused with one line that names it, and starts once the first has gone, a crash included', async () => {
     const first = (server = await spawnServer());
     const failed: string = await spawnServer({ DATA_DIR: first.dataDir }).then(String, (error: Error) => error.message);
-    expect(failed).toMatch(/^DATA_DIR is "[^"\n]*", on which another server runs; it must [^\n]*$/m);
+    expect(failed).toMatch(/^the server ended with 1:\nDATA_DIR is "[^"\n]*", on which another server runs; it must [^\n]*\n$/);
     expect((await first.api('GET', '/health/ready')).status).toBe(200);
     await first.kill('SIGKILL');
     const second = await spawnServer({ DATA_DIR: first.dataDir });

@@ -208,7 +208,7 @@ export const serverEvents = {
   }),
   chatUpdated: serverEvent({
     name: 'chat:updated',
-    summary: 'A chat that this socket has not joined has a new last message; not a delivery.',
+    summary: 'A chat that this socket has not joined has a new last message, or one read in it on another device; not a delivery.',
     payload: z.object({ chat_id: Uuid, last_message: Message, last_seq: Count, unread_count: Count }),
   }),
   chatCreated: serverEvent({

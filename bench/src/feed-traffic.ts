@@ -1,9 +1,10 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processCpuMicroseconds, processResidentBytes } from './process-usage.ts';
+import { between, emptyTally, read } from './measurement.ts';
+import type { Measured, Measurement } from './measurement.ts';
+import { pace } from './pace.ts';
 import { inbox, RawWebSocket } from './raw-websocket.ts';
 import type { TextObserver } from './raw-websocket.ts';
-import type { Measurement } from './traffic.ts';
 
 /** Who listens to the orders, and how they are made. */
 export interface FeedSeats {
@@ -13,13 +14,12 @@ export interface FeedSeats {
   headers: Record<string, string>;
 }
 
-export interface FeedPhase {
+export interface FeedPhase extends Measured {
   ordersPerSecond: number;
   warmUpMs: number;
   measureMs: number;
   /** How long an order may take to arrive after the last one was made, before it counts as missing. */
   drainMs: number;
-  serverPid: number;
 }
 
 const connectsAtOnce = 50;
@@ -38,15 +38,13 @@ export class FeedTraffic {
   #port = 0;
   #headers: Record<string, string> = {};
   #made = 0;
-  #answered = 0;
   /** The version of the latest order that was answered. */
   #lastVersion = 0;
   #latencies: number[] = [];
   #untilSample = 1;
   #failure: Error | undefined;
-  deliveries = 0;
-  deliveryBytes = 0;
-  wireBytes = 0;
+  /** Its messages are the orders that were answered. */
+  readonly #tally = emptyTally();
 
   /** Connects these listeners; rejects with the first refusal. */
   async connect(port: number, { listeners, headers }: FeedSeats): Promise<void> {
@@ -66,27 +64,18 @@ export class FeedTraffic {
 
   /** Runs one phase, waits until every order has arrived, and rejects where any is missing, repeated or out of order. */
   async run(phase: FeedPhase): Promise<Measurement> {
-    const stop = this.#start(phase.ordersPerSecond);
+    const stop = pace(phase.ordersPerSecond, () => this.#makeOrder());
     await delay(phase.warmUpMs);
+    this.check();
     this.#latencies = [];
-    const before = this.#reading(phase.serverPid);
+    const before = read(phase, this.#tally);
     await delay(phase.measureMs);
-    const after = this.#reading(phase.serverPid);
+    this.check();
+    const after = read(phase, this.#tally);
     const latencies = this.#latencies;
     stop();
     await this.#drained(phase.drainMs);
-    return {
-      elapsedMs: after.elapsedMs - before.elapsedMs,
-      serverCpu: after.serverCpu - before.serverCpu,
-      generatorCpu: after.generatorCpu - before.generatorCpu,
-      messages: after.answered - before.answered,
-      deliveries: after.deliveries - before.deliveries,
-      deliveryBytes: after.deliveryBytes - before.deliveryBytes,
-      wireBytes: after.wireBytes - before.wireBytes,
-      receipts: 0,
-      residentBytes: processResidentBytes(phase.serverPid),
-      latencies,
-    };
+    return between(before, after, phase.serverPid, latencies);
   }
 
   /** Rejects where a connection broke or an order was refused since the last look. */
@@ -105,25 +94,13 @@ export class FeedTraffic {
 
   /** Takes note of an order that has come to a listener; the frame's place is that in `inbox`. */
   delivered(start: number, end: number): void {
-    this.deliveries++;
-    this.deliveryBytes += end - start;
-    this.wireBytes += inbox.frameBytes;
+    this.#tally.deliveries++;
+    this.#tally.deliveryBytes += end - start;
+    this.#tally.wireBytes += inbox.frameBytes;
     if (--this.#untilSample > 0) return;
     this.#untilSample = sampleEvery;
     const { data } = JSON.parse(inbox.text(start, end)) as { data: { customer_name: string } };
     this.#latencies.push(performance.now() - Number.parseFloat(data.customer_name));
-  }
-
-  #start(ordersPerSecond: number): () => void {
-    const interval = 1000 / ordersPerSecond;
-    let timer: NodeJS.Timeout;
-    let due = performance.now();
-    const makeDue = (): void => {
-      for (; due <= performance.now(); due += interval) this.#makeOrder();
-      timer = setTimeout(makeDue, Math.max(1, due - performance.now()));
-    };
-    makeDue();
-    return () => clearTimeout(timer);
   }
 
   #makeOrder(): void {
@@ -152,7 +129,7 @@ export class FeedTraffic {
           if (response.statusCode !== 201) return this.fail(new Error(`an order was answered ${response.statusCode}: ${answer}`));
           const { version } = JSON.parse(answer) as { version: number };
           this.#lastVersion = Math.max(this.#lastVersion, version);
-          this.#answered++;
+          this.#tally.messages++;
         });
       },
     );
@@ -160,29 +137,15 @@ export class FeedTraffic {
     post.end(JSON.stringify(order));
   }
 
-  #reading(serverPid: number) {
-    this.check();
-    const own = process.cpuUsage();
-    return {
-      elapsedMs: performance.now(),
-      serverCpu: processCpuMicroseconds(serverPid),
-      generatorCpu: own.user + own.system,
-      answered: this.#answered,
-      deliveries: this.deliveries,
-      deliveryBytes: this.deliveryBytes,
-      wireBytes: this.wireBytes,
-    };
-  }
-
   async #drained(drainMs: number): Promise<void> {
     for (const deadline = performance.now() + drainMs; ; await delay(10)) {
       this.check();
       // Order and repetition need no look here: each listener refuses any version but the next.
       const behind = this.#listeners.filter(({ version }) => version !== this.#lastVersion).length;
-      if (this.#answered === this.#made && behind === 0) return;
+      if (this.#tally.messages === this.#made && behind === 0) return;
       if (performance.now() < deadline) continue;
       throw new Error(
-        `${drainMs} ms after the last order ${this.#made - this.#answered} are not answered and ${behind} listeners miss some`,
+        `${drainMs} ms after the last order ${this.#made - this.#tally.messages} are not answered and ${behind} listeners miss some`,
       );
     }
   }

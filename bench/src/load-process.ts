@@ -2,8 +2,9 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { FeedPhase, FeedSeats } from './feed-traffic.ts';
+import type { Measurement } from './measurement.ts';
 import type { StormMeasurement, StormPhase, StormSeats } from './storm-traffic.ts';
-import type { Expectations, Measurement, MessageForm, Phase, Seat } from './traffic.ts';
+import type { Expectations, MessageForm, Phase, Seat } from './traffic.ts';
 
 /** What the load generator's process is asked to do, one at a time; it answers each with a `Reply`. */
 export type Command =

@@ -7,13 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureFeed, measureIdle, measureStorm, measureTraffic } from './measure.ts';
 import type { Timing } from './measure.ts';
+import { together } from './measurement.ts';
 import { peers } from './peers.ts';
 import type { PeerName } from './peers.ts';
 import { compare, comparisonTable, page, rawTable } from './report.ts';
 import type { ComparisonRow, RawRow } from './report.ts';
 import { scenarios } from './scenarios.ts';
 
-const thorough: Timing = { rounds: 2, firstWarmUpMs: 2500, pacedWarmUpMs: 12_000, warmUpMs: 1000, measureMs: 3500, settleMs: 28_000 };
+const thorough: Timing = { rounds: 5, firstWarmUpMs: 2500, pacedWarmUpMs: 12_000, warmUpMs: 1000, measureMs: 3500, settleMs: 28_000 };
 const quick: Timing = { rounds: 1, firstWarmUpMs: 1500, pacedWarmUpMs: 12_000, warmUpMs: 1000, measureMs: 2000, settleMs: 3000 };
 
 const { values: options } = parseArgs({
@@ -45,7 +46,7 @@ for (const scenario of scenarios) {
     }
     if (scenario.kind === 'storm') {
       if (chosenPeers.includes('majlis'))
-        comparisons.push(...compare(scenario, scenario.comparisons, { majlis: await measureStorm(scenario, place) }));
+        comparisons.push(...compare(scenario, scenario.comparisons, { majlis: [await measureStorm(scenario, place)] }));
       continue;
     }
     const results =
@@ -53,7 +54,7 @@ for (const scenario of scenarios) {
         ? await measureFeed(scenario, chosenPeers, timing, place)
         : await measureTraffic(scenario, chosenPeers, timing, place);
     comparisons.push(...compare(scenario, scenario.comparisons, results));
-    for (const peer of chosenPeers) raw.push({ scenario: scenario.title, peer, measurement: results[peer]! });
+    for (const peer of chosenPeers) raw.push({ scenario: scenario.title, peer, measurement: together(results[peer]!) });
   } catch (error) {
     console.error(`${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}\nThe servers' logs are in ${place}`);
     process.exit(1);

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { collectGarbage } from './garbage-collection.ts';
 import { LoadProcess } from './load-process.ts';
+import type { Measurement } from './measurement.ts';
 import { peers, prepareStorm, startStorm } from './peers.ts';
 import type { Gathering, PeerName } from './peers.ts';
 import { processResidentBytes } from './process-usage.ts';
 import { percentile } from './scenarios.ts';
 import type { FeedScenario, IdleScenario, MemoryResult, StormResult, StormScenario, TrafficScenario } from './scenarios.ts';
 import type { RunningServer } from './server-process.ts';
-import type { Measurement, Seat } from './traffic.ts';
+import type { Seat } from './traffic.ts';
 
 /** How long things are measured. */
 export interface Timing {
@@ -24,8 +25,8 @@ export interface Timing {
   settleMs: number;
 }
 
-/** A result for each server that was measured. */
-export type ByPeer<Result> = Partial<Record<PeerName, Result>>;
+/** What was measured on each server, round by round. */
+export type ByPeer<Result> = Partial<Record<PeerName, Result[]>>;
 
 /** A server and the load generator that is connected to it. */
 interface Stand {
@@ -113,8 +114,7 @@ async function measureRounds(names: PeerName[], timing: Timing, directory: strin
       // Back and forth (A B, B A), so that a steady drift falls on both alike.
       for (const stand of round % 2 === 0 ? stands : stands.toReversed()) {
         const measurement = await rounds.run(stand, round === 0 ? timing.firstWarmUpMs : timing.warmUpMs);
-        const earlier = measured[stand.peer];
-        measured[stand.peer] = earlier ? sum(earlier, measurement) : measurement;
+        (measured[stand.peer] ??= []).push(measurement);
       }
     }
     for (const { load } of stands) await load.check();
@@ -138,7 +138,9 @@ export async function measureIdle(
     const after = await connectAndRead(stands, (seats) => seats.slice(scenario.warmUp), timing);
     const each = (figure: keyof MemoryResult, index: number): number =>
       (after[index]![figure] - before[index]![figure]) / scenario.connections;
-    return Object.fromEntries(names.map((peer, index) => [peer, { settled: each('settled', index), collected: each('collected', index) }]));
+    return Object.fromEntries(
+      names.map((peer, index) => [peer, [{ settled: each('settled', index), collected: each('collected', index) }]]),
+    );
   } finally {
     await stopAll(stands);
   }
@@ -187,21 +189,6 @@ async function stopAll(stands: Stand[]): Promise<void> {
     await load.stop();
     await server.stop();
   }
-}
-
-function sum(a: Measurement, b: Measurement): Measurement {
-  return {
-    elapsedMs: a.elapsedMs + b.elapsedMs,
-    serverCpu: a.serverCpu + b.serverCpu,
-    generatorCpu: a.generatorCpu + b.generatorCpu,
-    messages: a.messages + b.messages,
-    deliveries: a.deliveries + b.deliveries,
-    deliveryBytes: a.deliveryBytes + b.deliveryBytes,
-    wireBytes: a.wireBytes + b.wireBytes,
-    residentBytes: b.residentBytes,
-    receipts: a.receipts + b.receipts,
-    latencies: [...a.latencies, ...b.latencies],
-  };
 }
 
 function made(directory: string): string {

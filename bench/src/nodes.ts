@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { LoadProcess } from './load-process.ts';
+import type { Measurement } from './measurement.ts';
 import { peers, type Gathering } from './peers.ts';
 import { processCpuMicroseconds, processResidentBytes } from './process-usage.ts';
 import { percentile } from './scenarios.ts';
 import type { RunningServer } from './server-process.ts';
-import type { Load, Measurement, Seat } from './traffic.ts';
+import type { Load, Seat } from './traffic.ts';
 
 interface Scenario {
   title: string;
@@ -110,7 +111,7 @@ function measureTraffic({ title, gathering, load: pace }: Scenario, count: numbe
     const database = await databasePids();
     const alongside = [...nodes.map(({ pid }) => pid), redisPid, ...database];
     const measurement = await load.run({ ...phase, measureMs: MEASURE_MS, alongside });
-    const used = measurement.alongside!;
+    const used = measurement.alongside;
     const sum = (values: number[]) => values.reduce((total, one) => total + one, 0);
     return { title, nodes: used.slice(0, count), redis: used[count]!, database: sum(used.slice(count + 1)), measurement };
   });

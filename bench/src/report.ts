@@ -1,9 +1,9 @@
 import { cpus, release, totalmem } from 'node:os';
 import type { ByPeer } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import type { PeerName } from './peers.ts';
 import { percentile } from './scenarios.ts';
 import type { Comparison, Scenario, Target } from './scenarios.ts';
-import type { Measurement } from './traffic.ts';
 
 /** One row of the table of comparisons. */
 export interface ComparisonRow {
@@ -12,6 +12,8 @@ export interface ComparisonRow {
   bare: string;
   majlis: string;
   ratio: string;
+  /** The lowest and the highest ratio of a round; empty where there was one. */
+  rounds: string;
   target: string;
   /** Unknown where only one server was measured. */
   met: boolean | undefined;
@@ -24,23 +26,29 @@ export interface RawRow {
   measurement: Measurement;
 }
 
-/** Compares the servers by the figures of a scenario. */
+/**
+ * Compares the servers by the figures of a scenario: the medians of the rounds. The ratio is the median of the ratios of the rounds, each
+ * of which measured both within seconds, so that neither a slow minute nor one bad round decides.
+ */
 export function compare<Result>(scenario: Scenario, comparisons: Comparison<Result>[], results: ByPeer<Result>): ComparisonRow[] {
   return comparisons.map(({ label, figure, digits, target }) => {
-    const bare = results.bare && figure(results.bare);
-    const majlis = results.majlis && figure(results.majlis);
-    const ratio = bare !== undefined && majlis !== undefined ? majlis / bare : undefined;
+    const bare = results.bare?.map(figure) ?? [];
+    const majlis = results.majlis?.map(figure) ?? [];
+    const ratios = bare.length > 0 ? majlis.map((ours, round) => ours / bare[round]!) : [];
     return {
       scenario: scenario.title,
       label,
-      bare: number(bare, digits),
-      majlis: number(majlis, digits),
-      ratio: number(ratio, 2),
+      bare: number(median(bare), digits),
+      majlis: number(median(majlis), digits),
+      ratio: number(median(ratios), 2),
+      rounds: ratios.length > 1 ? `${number(Math.min(...ratios), 2)} to ${number(Math.max(...ratios), 2)}` : '',
       target: targetText(target),
-      met: isMet(target, ratio, majlis),
+      met: isMet(target, median(ratios), median(majlis)),
     };
   });
 }
+
+const median = (values: readonly number[]): number | undefined => (values.length > 0 ? percentile(values, 0.5) : undefined);
 
 function targetText(target: Target | undefined): string {
   if (!target) return '';
@@ -63,8 +71,8 @@ const verdicts = new Map([
 /** The table of comparisons, in Markdown. */
 export function comparisonTable(rows: ComparisonRow[]): string {
   return table(
-    ['what', 'figure', 'bare', 'Majlis', 'ratio', 'target', ''],
-    rows.map((row) => [row.scenario, row.label, row.bare, row.majlis, row.ratio, row.target, verdicts.get(row.met!) ?? '']),
+    ['what', 'figure', 'bare', 'Majlis', 'ratio', 'of the rounds', 'target', ''],
+    rows.map((row) => [row.scenario, row.label, row.bare, row.majlis, row.ratio, row.rounds, row.target, verdicts.get(row.met!) ?? '']),
   );
 }
 
@@ -118,7 +126,8 @@ export function page(comparisons: ComparisonRow[], raw: RawRow[], socketIoVersio
 Written by \`npm run bench\`; do not edit. Majlis is measured side by side with a bare Socket.IO ${socketIoVersion} server
 (\`bench/src/bare-server.ts\`: default options, nothing stored, checked or logged), in one run on one machine. Only the ratios
 mean something elsewhere: what a machine's processor time is worth drifts by a third between minutes, so the two are
-measured in turns, round by round.
+measured in turns, round by round. A figure is the median of its rounds, a ratio the median of the rounds' ratios; beside it stand the
+lowest and the highest.
 
 - Machine: ${processors[0]?.model.trim()}, ${processors.length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}.
 - Date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC. Command: \`npm run bench\` (\`-- --quick\`, \`-- --only direct\`, \`-- --peers bare\` for a look in passing; these do not write this page).

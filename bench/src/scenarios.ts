@@ -1,5 +1,6 @@
+import type { Measurement } from './measurement.ts';
 import type { Gathering } from './peers.ts';
-import type { Load, Measurement, MessageForm } from './traffic.ts';
+import type { Load, MessageForm } from './traffic.ts';
 
 /** What is asked of a figure: the ratio, ours to the bare server's, or a bound that ours must keep by itself. */
 export type Target = { ratioAtMost: number } | { ratioAtLeast: number } | { below: number };

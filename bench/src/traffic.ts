@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processCpuMicroseconds, processResidentBytes } from './process-usage.ts';
+import { between, emptyTally, read } from './measurement.ts';
+import type { Measured, Measurement } from './measurement.ts';
+import { pace } from './pace.ts';
 import { RawClient } from './raw-client.ts';
 import type { PacketObserver } from './raw-client.ts';
 import { inbox } from './raw-websocket.ts';
@@ -33,49 +34,17 @@ export interface MessageForm {
 /** How messages are sent: by all senders as fast as acknowledgements allow, or evenly at a fixed rate, in turn. */
 export type Load = { kind: 'closed'; window: number } | { kind: 'paced'; messagesPerSecond: number };
 
-export interface Phase {
+export interface Phase extends Measured {
   load: Load;
   warmUpMs: number;
   measureMs: number;
   /** How long what was sent may take to arrive after the last send, before it counts as missing. */
   drainMs: number;
-  serverPid: number;
-  /** Other processes whose processor time is read at the same moments. */
-  alongside?: number[];
-}
-
-/** What happened between the end of the warm-up and the end of the phase. Processor time in microseconds. */
-export interface Measurement {
-  elapsedMs: number;
-  serverCpu: number;
-  generatorCpu: number;
-  /** Acknowledged messages. */
-  messages: number;
-  deliveries: number;
-  /** Of the packets as they are read. */
-  deliveryBytes: number;
-  /** The same as frames on the wire, compressed where they are. */
-  wireBytes: number;
-  receipts: number;
-  /** The server's resident memory at the end. */
-  residentBytes: number;
-  /** Milliseconds from a message's sending to its delivery, of a sample of the deliveries. */
-  latencies: number[];
-  /** Processor time of each of the phase's other processes; 0 of one that has ended. */
-  alongside?: number[];
 }
 
 const connectsAtOnce = 50;
 /** Primes, so that the sample does not fall on the same members again and again. */
 const sampleEvery: Record<Load['kind'], number> = { closed: 251, paced: 7 };
-
-interface Tally {
-  messages: number;
-  deliveries: number;
-  deliveryBytes: number;
-  wireBytes: number;
-  receipts: number;
-}
 
 /** The members of one chat and what was sent to it. */
 class ChatLedger {
@@ -86,7 +55,7 @@ class ChatLedger {
 
 /** Connections of one load generator to one server, the messages between them, and the proof that none is missing. */
 export class Traffic {
-  readonly tally: Tally = { messages: 0, deliveries: 0, deliveryBytes: 0, wireBytes: 0, receipts: 0 };
+  readonly tally = emptyTally();
   readonly expectations: Expectations;
   readonly form: MessageForm;
   readonly #members: Member[] = [];
@@ -125,25 +94,13 @@ export class Traffic {
     const stop = this.#start(phase.load);
     await this.#wait(phase.warmUpMs);
     this.latencies = [];
-    const before = this.#reading(phase);
+    const before = read(phase, this.tally);
     await this.#wait(phase.measureMs);
-    const after = this.#reading(phase);
+    const after = read(phase, this.tally);
     const latencies = this.latencies;
     stop();
     await this.#drained(phase.drainMs);
-    return {
-      elapsedMs: after.elapsedMs - before.elapsedMs,
-      serverCpu: after.serverCpu - before.serverCpu,
-      generatorCpu: after.generatorCpu - before.generatorCpu,
-      messages: after.messages - before.messages,
-      deliveries: after.deliveries - before.deliveries,
-      deliveryBytes: after.deliveryBytes - before.deliveryBytes,
-      wireBytes: after.wireBytes - before.wireBytes,
-      receipts: after.receipts - before.receipts,
-      residentBytes: processResidentBytes(phase.serverPid),
-      latencies,
-      alongside: after.alongside.map((used, i) => Math.max(0, used - before.alongside[i]!)),
-    };
+    return between(before, after, phase.serverPid, latencies);
   }
 
   /** Rejects where a connection broke since the last look; the way to see that idle ones still stand. */
@@ -184,20 +141,12 @@ export class Traffic {
         this.refilling = false;
       };
     }
-    const interval = 1000 / load.messagesPerSecond;
-    let timer: NodeJS.Timeout;
-    let due = performance.now();
     let turn = 0;
-    const sendDue = (): void => {
-      for (; due <= performance.now(); due += interval) {
-        const sender = senders[turn++ % senders.length]!;
-        sender.sendMessage();
-        sender.client.flush();
-      }
-      timer = setTimeout(sendDue, Math.max(1, due - performance.now()));
-    };
-    sendDue();
-    return () => clearTimeout(timer);
+    return pace(load.messagesPerSecond, () => {
+      const sender = senders[turn++ % senders.length]!;
+      sender.sendMessage();
+      sender.client.flush();
+    });
   }
 
   async #wait(ms: number): Promise<void> {
@@ -207,20 +156,6 @@ export class Traffic {
 
   #throwFailure(): void {
     if (this.#failure) throw this.#failure;
-  }
-
-  #reading({
-    serverPid,
-    alongside = [],
-  }: Phase): Tally & { elapsedMs: number; serverCpu: number; generatorCpu: number; alongside: number[] } {
-    const own = process.cpuUsage();
-    return {
-      ...this.tally,
-      elapsedMs: performance.now(),
-      serverCpu: processCpuMicroseconds(serverPid),
-      generatorCpu: own.user + own.system,
-      alongside: alongside.map((pid) => (existsSync(`/proc/${pid}`) ? processCpuMicroseconds(pid) : 0)),
-    };
   }
 
   async #drained(drainMs: number): Promise<void> {

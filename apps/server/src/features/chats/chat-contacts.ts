@@ -27,12 +27,7 @@ export class ChatContacts implements OnModuleInit, ContactSource {
   }
 
   async tiesOf(userIds: readonly string[]): Promise<ReadonlyMap<string, Ties>> {
-    const ties = new Map<string, { circles: string[] }>();
-    for (const { user_id: userId, chat_id: chatId } of await readChatIdsOf(this.storage.db, userIds)) {
-      const of = ties.get(userId);
-      if (of) of.circles.push(chatStream(chatId));
-      else ties.set(userId, { circles: [chatStream(chatId)] });
-    }
-    return ties;
+    const rows = Map.groupBy(await readChatIdsOf(this.storage.db, userIds), (row) => row.user_id);
+    return new Map([...rows].map(([userId, of]) => [userId, { circles: of.map((row) => chatStream(row.chat_id)) }]));
   }
 }

@@ -26,12 +26,7 @@ export class SocialContacts implements OnModuleInit, ContactSource {
   }
 
   async tiesOf(userIds: readonly string[]): Promise<ReadonlyMap<string, Ties>> {
-    const ties = new Map<string, { users: string[] }>();
-    for (const { user_id: userId, other_id: otherId } of await findTies(this.storage.db, userIds)) {
-      const of = ties.get(userId);
-      if (of) of.users.push(otherId);
-      else ties.set(userId, { users: [otherId] });
-    }
-    return ties;
+    const rows = Map.groupBy(await findTies(this.storage.db, userIds), (row) => row.user_id);
+    return new Map([...rows].map(([userId, of]) => [userId, { users: of.map((row) => row.other_id) }]));
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, LIMITS, type ConnectRefusal, type v2 } from '@majlis/contract';
+import { CONNECT_REFUSALS, EXPIRED_TOKEN, INVALID_TOKEN, type ConnectRefusal, type Locale, type v2 } from '@majlis/contract';
 import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Socket } from 'socket.io';
@@ -7,7 +7,6 @@ import { AuthenticationRefused } from '../auth/authentication-refused.ts';
 import { Authenticator, type Principal } from '../auth/authenticator.ts';
 import { DevicesService, type SyncReason } from '../auth/devices.service.ts';
 import { Failure } from '../errors.ts';
-import { ClientAddresses } from '../http/client-address.ts';
 import { LOGGER } from '../logger.ts';
 import { isUnavailable } from '../storage/unavailable.ts';
 import { errorBody } from './error-body.ts';
@@ -18,22 +17,24 @@ import { deviceIdOf, localeOf, presentedToken, wantsBatches, type PresentedToken
 import { Interests } from './interests.ts';
 import { Metrics } from './metrics.ts';
 import { NAMESPACES, mayBeIn } from './namespaces.ts';
-import { TurnWriter } from './outbox.ts';
+import { NetworkConnections } from './network-connections.ts';
 import { Pipeline } from './pipeline.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { RefusalDelays } from './refusal-delays.ts';
 import { identityOf, type Connection, type Identity, type Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { EngineWire, connectionOf, cutTransport, dropRequest, interceptEvents, type EngineConnection } from './socket-io-internals.ts';
+import { connectionOf, cutTransport, dropRequest, interceptEvents } from './socket-io-internals.ts';
 import { BatchedSession, SocketIoSession } from './socket-io-session.ts';
 import { whileStoreAway } from './while-store-away.ts';
 
 /** What the middleware found out, for the connection that follows it. */
 type Admission =
   | { admitted: true; identity: Identity; device: string; reason: SyncReason; locale: Session['locale'] }
-  | { admitted: false; failure: Failure };
+  | { admitted: false; failure: Failure; userLocale?: Locale | null };
 
 const CHECK_MS = 1_000;
+// Far more than there are namespaces: a client may ask again while the first answer is on its way.
+const PENDING_CONNECTS = 32;
 // Packets that were sent together may arrive apart: by long-polling, a round trip of the network.
 const BURST_MS = 300;
 // Node's timers take at most 2^31 - 1 ms; a longer pause is never asked for.
@@ -43,31 +44,26 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 @Injectable()
 export class Connections implements OnModuleDestroy {
   readonly #delays = new RefusalDelays();
-  readonly #connections = new WeakMap<EngineConnection, Connection>();
   readonly #admissions = new WeakMap<Socket, Admission>();
   /** Of sockets that have shown a token and are no sessions yet. */
   readonly #underWay = new WeakMap<Connection, Set<Promise<Admission>>>();
-  /** Connections without a session, and since when. */
-  readonly #idle = new Map<EngineConnection, number>();
+  /** How many CONNECTs of a connection wait for an answer. */
+  readonly #pending = new WeakMap<Connection, number>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(
     private readonly authenticator: Authenticator,
     private readonly devices: DevicesService,
-    private readonly addresses: ClientAddresses,
     private readonly failedAuths: FailedAuthLimiter,
     private readonly limiter: RateLimiter,
-    private readonly writer: TurnWriter,
+    private readonly network: NetworkConnections,
     private readonly sessions: SessionRegistry,
     private readonly interests: Interests,
     private readonly pipeline: Pipeline,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.#timer = setInterval(() => {
-      this.#endExpired();
-      this.#endIdle();
-    }, CHECK_MS);
+    this.#timer = setInterval(() => this.#endExpired(), CHECK_MS);
   }
 
   onModuleDestroy(): void {
@@ -82,11 +78,13 @@ export class Connections implements OnModuleDestroy {
       if (admission.admitted || this.#rules(socket).refusal === 'error-event') return next();
       // A limit passes, and after a connect_error stock clients do not come back.
       if (admission.failure.code === 'RATE_LIMIT') throw admission.failure;
-      next(this.#connectError(socket, admission.failure));
+      next(this.#connectError(socket, admission.failure, admission.userLocale));
     } catch (err) {
       if (!(err instanceof Failure) && !isUnavailable(err)) this.logger.error({ err }, 'Connecting failed');
       // The store stayed away, or a fault of ours: the client is to come back, so no connect_error but a closed transport.
       cutTransport(connectionOf(socket));
+      // Nobody hears this any more; but Socket.IO keeps a socket, and all that hangs on it, until its middleware has answered.
+      next(new Error('closed'));
     }
   }
 
@@ -107,10 +105,7 @@ export class Connections implements OnModuleDestroy {
     });
     dropRequest(socket);
     interceptEvents(socket, (packet) => this.pipeline.receive(session, packet));
-    socket.on('disconnect', (cause) => {
-      this.#closed(session, cause);
-      this.#watchIdle(connectionOf(socket), connection);
-    });
+    socket.on('disconnect', (cause) => this.#closed(session, cause));
     this.#greet(session, reason);
     this.sessions.add(session);
     this.metrics.connected();
@@ -148,10 +143,23 @@ export class Connections implements OnModuleDestroy {
   }
 
   async #admit(socket: Socket): Promise<Admission> {
+    const connection = this.#connection(socket);
+    const pending = this.#pending.get(connection) ?? 0;
+    if (pending >= PENDING_CONNECTS) throw new Failure('RATE_LIMIT');
+    this.#pending.set(connection, pending + 1);
+    try {
+      return await this.#answer(socket, connection);
+    } finally {
+      this.#pending.set(connection, this.#pending.get(connection)! - 1);
+    }
+  }
+
+  async #answer(socket: Socket, connection: Connection): Promise<Admission> {
     const presented = presentedToken(socket.handshake);
     if (presented.kind === 'malformed') return this.#refused(socket, 'invalid');
-    if (presented.kind === 'missing') return this.#admitAsSibling(socket, Date.now());
-    const connection = this.#connection(socket);
+    // A header came with the connection and grows old with it; whose the connection is now, `auth:refresh` included, its sessions know.
+    const outdated = presented.kind === 'token' && presented.from === 'header' && connection.sessions.size > 0;
+    if (presented.kind === 'missing' || outdated) return this.#admitAsSibling(socket, Date.now());
     const underWay = this.#underWay.get(connection) ?? new Set();
     this.#underWay.set(connection, underWay);
     const admission = this.#authenticate(socket, presented);
@@ -199,14 +207,15 @@ export class Connections implements OnModuleDestroy {
       return this.#refused(socket, reason === 'expired' ? 'invalid' : reason, presented.token);
     }
     const identity = identityOf(principal);
-    const allowance = this.limiter.take(identity.userId, 'light');
-    if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
     return this.#admitted(socket, identity, principal.user.role, deviceIdOf(socket.handshake) ?? identity.tokenHash, since);
   }
 
   async #admitted(socket: Socket, identity: Identity, role: v2.Role, device: string, since: number): Promise<Admission> {
+    const { userLocale } = identity;
+    const allowance = this.limiter.take(identity.userId, 'light');
+    if (!allowance.ok) return { admitted: false, failure: new Failure('RATE_LIMIT', { retry_after_ms: allowance.retryAfterMs }) };
     // Nobody guesses here: it counts as no failed authentication, and the user's own limit slows it down.
-    if (!mayBeIn(socket.nsp.name, role)) return { admitted: false, failure: new Failure('FORBIDDEN', { reason: 'forbidden' }) };
+    if (!mayBeIn(socket.nsp.name, role)) return { admitted: false, failure: new Failure('FORBIDDEN', { reason: 'forbidden' }), userLocale };
     // Only `/` tells the reason. What the other namespaces of a connection did would only blur how the device's latest one ended.
     const connected = () => this.devices.connected({ ...identity, device });
     const { carries } = this.#rules(socket);
@@ -217,7 +226,7 @@ export class Connections implements OnModuleDestroy {
       identity,
       device,
       reason,
-      locale: localeOf(socket.handshake, identity.userLocale, this.#rules(socket).locale),
+      locale: localeOf(socket.handshake, userLocale, this.#rules(socket).locale),
     };
   }
 
@@ -230,10 +239,10 @@ export class Connections implements OnModuleDestroy {
     return { admitted: false, failure: new Failure(reason === 'forbidden' ? 'FORBIDDEN' : 'UNAUTHORIZED', { reason }) };
   }
 
-  #connectError(socket: Socket, { code, details }: Failure): Error {
+  #connectError(socket: Socket, { code, details }: Failure, userLocale: Locale | null | undefined): Error {
     const reason = (details?.['reason'] as ConnectRefusal | undefined) ?? 'other';
     const texts = CONNECT_REFUSALS[reason];
-    const error = new Error(texts[localeOf(socket.handshake, undefined, this.#rules(socket).locale)]);
+    const error = new Error(texts[localeOf(socket.handshake, userLocale, this.#rules(socket).locale)]);
     return Object.assign(error, { data: { code, message: texts.en, timestamp: new Date().toISOString() } });
   }
 
@@ -251,23 +260,10 @@ export class Connections implements OnModuleDestroy {
     // A limit passes: the client is to come back by itself.
     if (limited) return cutTransport(connectionOf(socket));
     socket.disconnect();
-    this.#watchIdle(connectionOf(socket), connection);
-  }
-
-  // Socket.IO ends only what never joined a namespace; who was refused in all, or left all, could keep a connection for ever.
-  #watchIdle(engine: EngineConnection, { sessions }: Connection): void {
-    if (sessions.size === 0 && engine.readyState === 'open' && !this.#idle.has(engine)) this.#idle.set(engine, Date.now());
   }
 
   #connection(socket: Socket): Connection {
-    const engine = connectionOf(socket);
-    let connection = this.#connections.get(engine);
-    if (!connection) {
-      const ip = this.addresses.of(engine.request);
-      connection = { outbox: this.writer.open(new EngineWire(engine)), ip, sessions: new Set() };
-      this.#connections.set(engine, connection);
-    }
-    return connection;
+    return this.network.of(connectionOf(socket));
   }
 
   #greet(session: Session, reason: SyncReason): void {
@@ -284,8 +280,11 @@ export class Connections implements OnModuleDestroy {
 
   #closed(session: Session, cause: string): void {
     this.sessions.remove(session);
-    if (session.namespace === '/' && cause === 'client namespace disconnect')
-      this.devices.left({ ...session.identity, device: session.device });
+    if (session.namespace !== '/' || cause !== 'client namespace disconnect') return;
+    // A client with a socket for each chat closes one of them; the device is still there.
+    const { userId, device } = session;
+    for (const other of this.sessions.of(userId)) if (other.namespace === '/' && other.device === device) return;
+    this.devices.left({ ...session.identity, device });
   }
 
   #endExpired(): void {
@@ -293,15 +292,6 @@ export class Connections implements OnModuleDestroy {
     // The store knows when the token expired, so nothing need be written for the reason of the next connection.
     for (const session of this.sessions.all()) {
       if (session.identity.expiresAt <= now) session.end(new Failure('UNAUTHORIZED', undefined, EXPIRED_TOKEN));
-    }
-  }
-  #endIdle(): void {
-    const until = Date.now() - LIMITS.connectTimeoutMs;
-    for (const [engine, since] of this.#idle) {
-      const over = engine.readyState !== 'open' || this.#connections.get(engine)!.sessions.size > 0;
-      if (!over && since > until) continue;
-      this.#idle.delete(engine);
-      if (!over) cutTransport(engine);
     }
   }
 }

@@ -8,7 +8,7 @@ export interface HandshakeInput {
 }
 
 /** A token, none at all, or something that cannot be one. */
-export type PresentedToken = { kind: 'token'; token: string } | { kind: 'missing' } | { kind: 'malformed' };
+export type PresentedToken = { kind: 'token'; token: string; from: 'auth' | 'header' } | { kind: 'missing' } | { kind: 'malformed' };
 
 const BEARER = /^bearer\s+/i;
 
@@ -20,10 +20,10 @@ function authOf(handshake: HandshakeInput): Record<string, unknown> {
 export function presentedToken(handshake: HandshakeInput): PresentedToken {
   const { token } = authOf(handshake);
   if (token !== undefined && token !== null && token !== '') {
-    return typeof token === 'string' ? { kind: 'token', token: token.replace(BEARER, '').trim() } : { kind: 'malformed' };
+    return typeof token === 'string' ? { kind: 'token', token: token.replace(BEARER, '').trim(), from: 'auth' } : { kind: 'malformed' };
   }
   const header = handshake.headers['authorization'];
-  if (typeof header === 'string' && BEARER.test(header)) return { kind: 'token', token: header.replace(BEARER, '').trim() };
+  if (typeof header === 'string' && BEARER.test(header)) return { kind: 'token', token: header.replace(BEARER, '').trim(), from: 'header' };
   return { kind: 'missing' };
 }
 

@@ -69,12 +69,17 @@ export class TurnWriter {
     }, COMPANY_MS);
   }
 
+  /** Ends the connection of a peer for which too much waits. */
+  cutIfBehind({ wire }: Outbox): void {
+    if (wire.waitingBytes() <= this.#maxBufferedBytes) return;
+    this.#onCutOff();
+    wire.cut();
+  }
+
   #write(outboxes: readonly Outbox[]): void {
     for (const outbox of outboxes) {
       outbox.flush();
-      if (outbox.wire.waitingBytes() <= this.#maxBufferedBytes) continue;
-      this.#onCutOff();
-      outbox.wire.cut();
+      this.cutIfBehind(outbox);
     }
   }
 }

@@ -96,6 +96,8 @@ export interface Audience {
 const RETRY_MS = 250;
 // Each kept audience costs about its number of sockets; the bound is for servers with very many small chats.
 const AUDIENCES = 50_000;
+/** How many memberships are kept beside them, some 100 bytes each. */
+const MEMBERSHIPS = 2_000_000;
 
 /** The only one that emits: gives log entries to the sockets that want them, and passing events to users. */
 @Injectable()
@@ -106,6 +108,8 @@ export class Publisher {
   readonly #audiences = new Map<string, Audience>();
   /** Streams with a kept audience in which a user is a member. */
   readonly #streamsOfUser = new Map<string, Set<string>>();
+  /** How many they are in all. */
+  #memberships = 0;
   /** Streams whose members are being loaded, with what waits for them, in order. */
   readonly #loading = new Map<string, LogEntry[]>();
   #deliveries = 0;
@@ -298,16 +302,26 @@ export class Publisher {
   #keep(stream: string, audience: Audience, members: Iterable<string>): void {
     this.#audiences.set(stream, audience);
     for (const userId of members) {
-      const streams = this.#streamsOfUser.get(userId);
-      if (streams) streams.add(stream);
-      else this.#streamsOfUser.set(userId, new Set([stream]));
+      let streams = this.#streamsOfUser.get(userId);
+      if (!streams) this.#streamsOfUser.set(userId, (streams = new Set()));
+      this.#memberships -= streams.size;
+      this.#memberships += streams.add(stream).size;
+    }
+    if (this.#memberships > MEMBERSHIPS) {
+      // Also those of users who never connect and of audiences that were dropped since. All of it is made again where it is needed.
+      this.#audiences.clear();
+      this.#streamsOfUser.clear();
+      this.#memberships = 0;
     }
     if (this.#audiences.size > AUDIENCES) this.#audiences.delete(this.#audiences.keys().next().value!);
   }
 
   // Kept audiences are dropped and made again when next needed: a storm of reconnections costs one gathering a message, not one a socket.
   #forgetUser(userId: string): void {
-    for (const stream of this.#streamsOfUser.get(userId) ?? []) this.#audiences.delete(stream);
+    const streams = this.#streamsOfUser.get(userId);
+    if (!streams) return;
+    for (const stream of streams) this.#audiences.delete(stream);
     this.#streamsOfUser.delete(userId);
+    this.#memberships -= streams.size;
   }
 }

@@ -10,6 +10,7 @@ import { Connections } from './connections.ts';
 import { EventLog } from './event-log.ts';
 import { Interests } from './interests.ts';
 import { Metrics } from './metrics.ts';
+import { NetworkConnections } from './network-connections.ts';
 import { TurnWriter } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
 import { Publisher } from './publisher.ts';
@@ -24,6 +25,7 @@ import { SocketServer } from './socket-server.ts';
     SessionRegistry,
     Publisher,
     Interests,
+    NetworkConnections,
     Connections,
     SocketServer,
     {

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { Server, type Namespace } from 'socket.io';
+import { WebSocketServer } from 'ws';
 import { SETTINGS } from '../config/config.module.ts';
 import type { Settings } from '../config/settings.ts';
 import { ClientAddresses } from '../http/client-address.ts';
@@ -18,8 +19,9 @@ import { FailedAuthLimiter } from './failed-auth-limiter.ts';
 import { COMPRESS_FROM_BYTES } from './frame.ts';
 import { GATEWAY, HANDLES, type Place } from './gateway.ts';
 import { NAMESPACES } from './namespaces.ts';
+import { NetworkConnections } from './network-connections.ts';
 import { Pipeline } from './pipeline.ts';
-import { cutTransport, openConnection, openConnections } from './socket-io-internals.ts';
+import { cutTransport, openConnection, openConnections, type EngineConnection } from './socket-io-internals.ts';
 
 const PATH = '/socket.io/';
 
@@ -39,6 +41,7 @@ export class SocketServer implements OnApplicationBootstrap {
     private readonly drain: Drain,
     private readonly addresses: ClientAddresses,
     private readonly failedAuths: FailedAuthLimiter,
+    private readonly network: NetworkConnections,
     private readonly connections: Connections,
     private readonly pipeline: Pipeline,
     private readonly discovery: DiscoveryService,
@@ -56,11 +59,14 @@ export class SocketServer implements OnApplicationBootstrap {
         serverNoContextTakeover: true,
         clientNoContextTakeover: true,
       },
+      // A newer one than Engine.IO's own: it bounds the answers that wait for a peer which pings and does not read.
+      wsEngine: WebSocketServer,
       // Ours is written below, by the rule that REST and the raw WebSocket share.
       cors: undefined,
     });
     this.#io = new Server({ connectTimeout: LIMITS.connectTimeoutMs, serveClient: false, cleanupEmptyChildNamespaces: false });
     this.#io.bind(this.#engine);
+    this.#engine.on('connection', (connection: EngineConnection) => void this.network.of(connection));
   }
 
   /** Network connections, on both transports. */

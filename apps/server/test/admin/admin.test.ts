@@ -135,6 +135,15 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
     expect(refused.all).toHaveLength(1);
   });
 
+  test('in the language of the user: `auth.locale`, then the user’s stored locale', async () => {
+    const id = freshId('user');
+    await server().createUser(id, { locale: 'ru' });
+    const refused = (locale?: string) =>
+      client(server().url, '/admin', { auth: { token: server().token(id), ...(locale && { locale }) } }).next('connect_error');
+    expect((await refused()).message).toBe(CONNECT_REFUSALS.forbidden.ru);
+    expect((await refused('en')).message).toBe(CONNECT_REFUSALS.forbidden.en);
+  });
+
   test('a CONNECT without a token is that of the user who is on the connection: with the role, or without it', async () => {
     const adminId = await makeAdmin(server());
     const [user] = await makeUsers(server(), 'user');

@@ -1,5 +1,5 @@
 import { LIMITS } from '@majlis/contract';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { rawConnected, rawSocket } from '../support/raw-socket.ts';
 import { freshId, type TestServer } from '../support/server.ts';
 import { client, connected } from '../support/sockets.ts';
@@ -252,43 +252,6 @@ describe('A frame over 1 MiB, or 45 s without joining a namespace, ends the conn
       fetch(`${polling}&sid=${sid}`, { method: 'POST', body: `4${'x'.repeat(length - 1)}` }).catch(() => undefined);
     await post(LIMITS.frameBytes + 1);
     await vi.waitUntil(async () => (await fetch(`${polling}&sid=${sid}`)).status === 400);
-  });
-
-  describe('45 s', () => {
-    // Real time, only less of it.
-    const shortened = async (overrides = {}) => {
-      const limits = LIMITS as { connectTimeoutMs: number };
-      expect(limits.connectTimeoutMs).toBe(45_000);
-      limits.connectTimeoutMs = 300;
-      onTestFinished(() => void (limits.connectTimeoutMs = 45_000));
-      return startChat(overrides);
-    };
-
-    test('one that never joins; one that has joined stays', async () => {
-      const { server, amal } = await shortened();
-      const joined = await rawConnected(server.url, { token: server.token(amal) });
-      const idle = rawSocket(server.url);
-      await idle.next('close');
-      expect(await joined.ask('ping')).toEqual([{ status: 'ok' }]);
-    });
-
-    test('one that was refused, or left again, and keeps the connection', async () => {
-      const { server, amal } = await shortened();
-      const refused = rawSocket(server.url);
-      await refused.next('open');
-      refused.send('40{"token":"bad"}');
-      const left = await rawConnected(server.url, { token: server.token(amal) });
-      left.send('41');
-      const back = await rawConnected(server.url, { token: server.token(amal) });
-      back.send('41');
-      // Socket.IO takes no DISCONNECT and CONNECT in one breath; the answer to a third thing parts them.
-      back.send('40/nowhere,');
-      await back.next('packet', (packet) => packet.startsWith('44/nowhere,'));
-      back.send(`40${JSON.stringify({ token: server.token(amal) })}`);
-      await back.count('connected', 2);
-      await Promise.all([refused.next('close'), left.next('close')]);
-      expect(await back.ask('ping')).toEqual([{ status: 'ok' }]);
-    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { CONNECT_REFUSALS, type ConnectRefusal, type Locale } from '@majlis/contract';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NAMESPACES } from '../../src/realtime/namespaces.ts';
 import { rawConnected, rawSocket, type RawSocket } from '../support/raw-socket.ts';
 import { freshId, startServer, type TestServer } from '../support/server.ts';
@@ -112,6 +112,33 @@ describe('A namespace CONNECT without a token, on a connection where another nam
     expect(await join(raw, TEST_NAMESPACE)).toMatch(/^44/);
     // Nor is it authenticated by a refusal.
     expect(await join(raw, TEST_NAMESPACE)).toMatch(/^44/);
+  });
+
+  test('the header that came with the connection does not count against a token that was refreshed since', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 2;
+    const raw = rawSocket(server.url, { headers: { authorization: `Bearer ${server.token(chat.amal, { exp })}` } });
+    await raw.next('open');
+    await raw.join({});
+    await raw.ask('auth:refresh', { token: server.token(chat.amal) });
+    await vi.waitUntil(() => Date.now() > exp * 1000, { timeout: 5_000 });
+    expect(await join(raw, TEST_NAMESPACE)).toMatch(/^40/);
+  });
+
+  test('successful connections are limited per user, those without a token as well', async () => {
+    const own = await startChat({ RATE_LIMIT_MAX_LIGHT: '10' });
+    const raw = await rawConnected(own.server.url, { token: own.server.token(own.amal) });
+    for (let joined = 1; raw.of('close').length === 0; joined++) {
+      raw.send(`40${TEST_NAMESPACE},`);
+      await raw.until(() => raw.of('close').length > 0 || raw.of('connected').length > joined || undefined);
+      expect(joined).toBeLessThan(12);
+      raw.send(`41${TEST_NAMESPACE},`);
+      // Socket.IO takes no DISCONNECT and CONNECT in one breath; the answer to a third thing parts them.
+      raw.send('40/nowhere,');
+      await raw.until(
+        () =>
+          raw.of('close').length > 0 || raw.of('packet').filter((p: string) => p.startsWith('44/nowhere')).length >= joined || undefined,
+      );
+    }
   });
 
   test('the other way round, `/` is greeted in its own way and with its own reason', async () => {

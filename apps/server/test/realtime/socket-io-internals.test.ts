@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { Socket as NetSocket, type AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocketServer } from 'ws';
 import {
   EngineWire,
   connectionOf,
@@ -22,7 +23,10 @@ let url: string;
 let sockets: Promise<Socket>[];
 
 beforeEach(async () => {
-  engine = new EngineServer({ perMessageDeflate: { threshold: 1_024, serverNoContextTakeover: true, clientNoContextTakeover: true } });
+  engine = new EngineServer({
+    wsEngine: WebSocketServer,
+    perMessageDeflate: { threshold: 1_024, serverNoContextTakeover: true, clientNoContextTakeover: true },
+  });
   const io = new Server({ serveClient: false });
   io.bind(engine);
   const { promise, resolve } = Promise.withResolvers<Socket>();

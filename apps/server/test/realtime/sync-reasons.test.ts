@@ -55,6 +55,16 @@ describe('`reconnection` where the latest connection ended otherwise than by the
     expect(await metric(chat.server, 'websocket_reconnections_total')).toBe(1);
   });
 
+  test('a client with a socket for each chat that has closed one of them, and whose other one is cut', async () => {
+    const chat = await startChat();
+    const bearer = { device_id: 'phone', token: chat.server.token(chat.amal) };
+    const first = await connect(chat, bearer);
+    const second = await connect(chat, bearer);
+    await leave(chat, first);
+    second.cut();
+    expect(await reasonOf(await connect(chat, bearer))).toBe('reconnection');
+  });
+
   test('a stock client that reconnects by itself', async () => {
     const chat = await startChat();
     const { server, amal } = chat;

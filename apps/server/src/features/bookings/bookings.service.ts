@@ -61,8 +61,7 @@ export class BookingsService {
   /** Asks a master for a booking. @throws Failure NOT_FOUND, INVALID_DATA (oneself), UNAVAILABLE */
   async request(client: UserRecord, { master_id: masterId, ...draft }: v2.CreateBooking): Promise<BookingRecord> {
     if (masterId === client.id) throw invalid('master_id', 'nobody books themselves');
-    const master = await this.#users.load(masterId);
-    if (!master || master.erased) throw new Failure('NOT_FOUND', { field: 'master_id', problem: 'no such user' });
+    const master = await this.#users.person(masterId, 'master_id');
     return this.#queue.run(streamsOf(masterId, client.id), async (tx) => {
       const booking = await add(tx, master, client, 'requested', {
         serviceId: null,

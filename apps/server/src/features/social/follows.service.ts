@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Failure, invalid } from '../../errors.ts';
+import { invalid } from '../../errors.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -23,8 +23,7 @@ export class FollowsService {
   /** Begins a follow; a second time changes nothing. @throws Failure NOT_FOUND, INVALID_DATA (oneself), UNAVAILABLE */
   async follow(userId: string, authorId: string): Promise<void> {
     if (userId === authorId) throw invalid('id', 'nobody follows themselves');
-    const author = await this.#users.load(authorId);
-    if (!author || author.erased) throw new Failure('NOT_FOUND', { field: 'id', problem: 'no such user' });
+    await this.#users.person(authorId, 'id');
     await this.#set(userId, authorId, true);
   }
 

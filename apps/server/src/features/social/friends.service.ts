@@ -55,8 +55,7 @@ export class FriendsService {
    */
   async request(from: UserRecord, toUserId: string): Promise<{ request: FriendRequestRecord; created: boolean }> {
     if (toUserId === from.id) throw invalid('user_id', 'nobody befriends themselves');
-    const to = await this.#users.load(toUserId);
-    if (!to || to.erased) throw new Failure('NOT_FOUND', { field: 'user_id', problem: 'no such user' });
+    const to = await this.#users.person(toUserId, 'user_id');
     await this.#blocks.requireNotBlocked(from.id, toUserId);
     const pair = JSON.stringify([from.id, toUserId].toSorted());
     return this.#queue.run(streamsOf(from.id, toUserId), async (tx) => {

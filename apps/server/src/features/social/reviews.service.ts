@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
-import { Failure, invalid } from '../../errors.ts';
+import { invalid } from '../../errors.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { NotificationsService } from '../notifications/notifications.service.ts';
 import { UserDirectory } from '../users/user-directory.ts';
@@ -42,8 +42,7 @@ export class ReviewsService {
     { user_id: userId, rating, content }: v2.CreateReview,
   ): Promise<{ review: ReviewRecord; created: boolean }> {
     if (userId === author.id) throw invalid('user_id', 'nobody reviews themselves');
-    const to = await this.#users.load(userId);
-    if (!to || to.erased) throw new Failure('NOT_FOUND', { field: 'user_id', problem: 'no such user' });
+    const to = await this.#users.person(userId, 'user_id');
     return this.#queue.run([userStream(userId)], async (tx) => {
       const before = await findReview(tx.db, author.id, userId);
       const draft = { id: uuidv7(), user_id: userId, author_id: author.id, rating, content, created_at: tx.now };

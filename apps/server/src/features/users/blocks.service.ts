@@ -38,8 +38,7 @@ export class BlocksService {
   /** Blocks a user; where it was so already nothing happens. @throws Failure INVALID_DATA (oneself), NOT_FOUND */
   async block(userId: string, blockedId: string): Promise<void> {
     if (userId === blockedId) throw invalid('id', 'is oneself');
-    const blocked = await this.#users.load(blockedId);
-    if (!blocked || blocked.erased) throw new Failure('NOT_FOUND', { field: 'id' });
+    await this.#users.person(blockedId, 'id');
     await this.#change(userId, blockedId, (db, now) => insertBlock(db, userId, blockedId, now));
   }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { Failure } from '../../errors.ts';
 import { Follower } from '../../log/follower.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -49,6 +50,13 @@ export class UserDirectory {
   load(id: string): Promise<UserRecord | undefined> {
     const user = this.#users.get(id);
     return user ? Promise.resolve(user) : this.#load(id);
+  }
+
+  /** A user who exists and is not erased. @param field that named them @throws Failure NOT_FOUND, or what the store throws */
+  async person(id: string, field: string): Promise<UserRecord> {
+    const user = await this.load(id);
+    if (!user || user.erased) throw new Failure('NOT_FOUND', { field, problem: 'no such user' });
+    return user;
   }
 
   /** Those of `ids` that exist. */

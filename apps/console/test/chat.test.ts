@@ -128,6 +128,65 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await o.getByText('2 новых сообщения').waitFor();
   });
 
+  it('what was read on another device while the connection was away is not counted any more', async () => {
+    const { anna, omar } = await people();
+    const o = await signedIn(omar, 'ru');
+    const { body } = await server.api('GET', '/api/v2/chats', { as: anna });
+    const chatId = body.data[0].id;
+    const send = async (content: string) =>
+      (await server.api('POST', `/api/v2/chats/${chatId}/messages`, { as: anna, body: { type: 'text', content } })).body;
+    await send('раз');
+    const last = await send('два');
+    await o.getByText('2 непрочитанных сообщения').waitFor();
+    proxy.refuse();
+    await o.getByText('Переподключение…').waitFor();
+    await server.api('POST', `/api/v2/chats/${chatId}/read`, { as: omar, body: { message_id: last.id } });
+    proxy.accept();
+    await o.getByText('2 непрочитанных сообщения').waitFor({ state: 'detached' });
+    await send('три');
+    await o.getByText('1 непрочитанное сообщение').waitFor();
+  });
+
+  it('a chat from further down than the list was read stays open over a reconnection, until one is removed from it', async () => {
+    const { anna, omar } = await people();
+    const as = { key: true, onBehalfOf: omar } as const;
+    const body = { type: 'group', member_ids: [anna], title: 'Archive' };
+    const { body: group } = await server.api('POST', '/api/v2/chats', { as: anna, body: { ...body, member_ids: [omar] } });
+    for (let count = 1; count <= 100; count++) await server.api('POST', '/api/v2/chats', { ...as, body: { ...body, title: `${count}` } });
+    const o = await signedIn(omar, 'en');
+    await o.getByRole('button', { name: 'Show more chats' }).waitFor();
+    await o.goto(`http://127.0.0.1:${proxy.port}/app/chats/${group.id}`);
+    await composer(o).fill('unfinished');
+    proxy.refuse();
+    await o.getByText('Reconnecting…').waitFor();
+    const read = o.waitForResponse((response) => response.url().includes('cursor='));
+    proxy.accept();
+    await read;
+    expect(await composer(o).inputValue()).toBe('unfinished');
+    await server.api('DELETE', `/api/v2/chats/${group.id}/members/${omar}`, { as: anna });
+    await o.getByText('You have no access to this.').waitFor();
+  });
+
+  it('many messages that are read on another device at once cost few requests', async () => {
+    const { anna, omar } = await people();
+    const o = await signedIn(omar, 'en');
+    const { body } = await server.api('GET', '/api/v2/chats', { as: anna });
+    const chatId = body.data[0].id;
+    let last = { id: '' };
+    for (let count = 1; count <= 30; count++) {
+      const text = { type: 'text', content: `${count}` };
+      last = (await server.api('POST', `/api/v2/chats/${chatId}/messages`, { as: anna, body: text })).body;
+    }
+    await o.getByText('30 unread messages').waitFor();
+    const requests: string[] = [];
+    o.on('request', (request) => request.method() === 'GET' && requests.push(request.url()));
+    await server.api('POST', `/api/v2/chats/${chatId}/read`, { as: omar, body: { message_id: last.id } });
+    await o.getByText('30 unread messages').waitFor({ state: 'detached' });
+    await server.api('POST', `/api/v2/chats/${chatId}/messages`, { as: anna, body: { type: 'text', content: 'barrier' } });
+    await o.getByText('barrier').waitFor();
+    expect(requests.filter((url) => url.endsWith(chatId)).length).toBeLessThan(5);
+  });
+
   it('what is written while the connection is away is sent when it is back, once', async () => {
     const { anna, omar } = await people();
     const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');

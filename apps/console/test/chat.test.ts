@@ -167,6 +167,37 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await o.getByText('You have no access to this.').waitFor();
   });
 
+  it('the list counts as the server does, also after a message of one’s own from another device', async () => {
+    const { anna, omar } = await people();
+    const o = await signedIn(omar, 'en');
+    const { body } = await server.api('GET', '/api/v2/chats', { as: anna });
+    const path = `/api/v2/chats/${body.data[0].id}/messages`;
+    await server.api('POST', path, { as: anna, body: { type: 'text', content: 'Are you there?' } });
+    await o.getByText('1 unread message').waitFor();
+    await server.api('POST', path, { as: omar, body: { type: 'text', content: 'from the phone' } });
+    await o.getByText('from the phone').waitFor();
+    const { body: list } = await server.api('GET', '/api/v2/chats', { as: omar });
+    expect(list.data[0].unread_count).toBe(1);
+    expect(await o.getByText('1 unread message').count()).toBe(1);
+  });
+
+  it('nothing moves where somebody comes near a message with the pointer', async () => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, 'en', { width: 360 }), 'عمر الخوام');
+    await composer(page).fill('a message that is as wide as there is room on the screen of a telephone');
+    await composer(page).press('Enter');
+    const own = log(page).locator('[data-own]');
+    await own
+      .getByRole('img', { name: 'Sent' })
+      .or(own.getByRole('img', { name: 'Delivered' }))
+      .waitFor();
+    const bubble = own.getByText('a message that');
+    const before = await bubble.boundingBox();
+    await own.hover();
+    await own.getByRole('button', { name: 'Message actions' }).waitFor();
+    expect(await bubble.boundingBox()).toEqual(before);
+  });
+
   it('many messages that are read on another device at once cost few requests', async () => {
     const { anna, omar } = await people();
     const o = await signedIn(omar, 'en');
@@ -273,6 +304,20 @@ describe.skipIf(!executablePath)('console: chats', () => {
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('composer');
     await page.keyboard.press('Escape');
     await page.getByText('Reply to عمر الخوام').waitFor({ state: 'detached' });
+  });
+
+  it.each([
+    ['en', 'Reply', 'Reply to yourself'],
+    ['ar', 'رد', 'رد على رسالتك'],
+    ['ru', 'Ответить', 'Ответ на своё сообщение'],
+  ])('a reply to oneself is called so (%s)', async (locale, reply, title) => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, locale), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).getByText('mine').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: reply, exact: true }).click();
+    await page.getByText(title, { exact: true }).waitFor();
   });
 
   it.each([

@@ -20,14 +20,16 @@ export function OutgoingRow({ entry, quoted }: { entry: OutgoingMessage; quoted:
   return (
     <div className={classes.row} data-own data-first>
       <div className={classes.column}>
-        <div className={classes.bubble} data-failed={error !== null || undefined}>
-          {quoted && <Quote message={quoted} />}
-          <div className={classes.body}>
-            <MessageContent message={{ type, content, metadata }} />
-            <span className={classes.meta}>
-              <time dateTime={message.queued_at}>{format.time(message.queued_at)}</time>
-              {!error && <StatusMark status="sending" />}
-            </span>
+        <div className={classes.line}>
+          <div className={classes.bubble} data-failed={error !== null || undefined}>
+            {quoted && <Quote message={quoted} />}
+            <div className={classes.body}>
+              <MessageContent message={{ type, content, metadata }} />
+              <span className={classes.meta}>
+                <time dateTime={message.queued_at}>{format.time(message.queued_at)}</time>
+                {!error && <StatusMark status="sending" />}
+              </span>
+            </div>
           </div>
         </div>
         {error && (

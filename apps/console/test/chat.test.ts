@@ -109,7 +109,7 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await own.hover();
     await own.getByRole('button', { name: 'Message actions' }).click();
     await a.getByRole('menuitem', { name: 'Delete' }).click();
-    await a.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
+    await a.getByRole('dialog', { name: 'Delete this message for everybody?' }).getByRole('button', { name: 'Delete' }).click();
     await log(o).getByText('Message deleted').first().waitFor();
     expect(await log(o).getByText('Good morning').count()).toBe(0);
   });
@@ -266,7 +266,12 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await a.getByRole('button', { name: 'New chat' }).click();
     for (const user of [omar, third]) {
       await a.getByLabel('Find people').fill(user);
-      await a.getByRole('dialog').getByRole('listitem').filter({ hasText: user }).getByRole('button').click();
+      await a
+        .getByRole('dialog', { name: 'Delete this message for everybody?' })
+        .getByRole('listitem')
+        .filter({ hasText: user })
+        .getByRole('button')
+        .click();
     }
     await a.getByLabel('Name of the group').fill('Evening shift');
     await a.getByRole('button', { name: 'Create group' }).click();
@@ -339,6 +344,54 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await signed.keyboard.press('Enter');
     await log(signed).locator('[data-own]').waitFor();
     expect(await violations(signed)).toEqual([]);
+  });
+
+  it.each([
+    ['ar', 'light', 360],
+    ['ru', 'dark', 1280],
+  ] as const)('axe finds nothing serious where something is wrong or asked (%s, %s, %i px)', async (locale, colorScheme, width) => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, locale, { colorScheme, width }), 'عمر الخوام');
+    await composer(page).fill('ш'.repeat(4097));
+    await page.locator('#composer-error').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).getByText('mine').click({ button: 'right' });
+    await page.getByRole('menuitem').last().click();
+    await page.getByRole('dialog').getByRole('button').last().waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
+  it('the focus stays at a message that is deleted by keyboard', async () => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).locator('[data-message][data-own]').waitFor();
+    await log(page).focus();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.getByRole('menuitem', { name: 'Delete' }).press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).press('Enter');
+    await log(page).getByText('Message deleted').waitFor();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.waitForFunction(() => document.activeElement?.matches('[data-message]'), undefined, { timeout: 5000 });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Message deleted');
+  });
+
+  it('a reaction can be seen whole', async () => {
+    const { anna } = await people();
+    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    await log(page).getByText('السلام عليكم').click({ button: 'right' });
+    await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
+    const reaction = log(page).getByRole('button', { name: '👍, 1 person' });
+    await reaction.waitFor();
+    const atTop = await reaction.evaluate((element) => {
+      const { left, top, width } = element.getBoundingClientRect();
+      return element.contains(document.elementFromPoint(left + width / 2, top + 2));
+    });
+    expect(atTop).toBe(true);
   });
 
   it('signing out forgets the session', async () => {

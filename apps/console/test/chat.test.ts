@@ -1,79 +1,14 @@
-import { AxeBuilder } from '@axe-core/playwright';
-import { chromium, type Browser, type Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freshId, startServer, type TestServer } from '../../server/test/support/server.ts';
-import { startTcpProxy, type TcpProxy } from '../../server/test/support/tcp-proxy.ts';
-
-const executablePath = process.env['CHROMIUM_PATH'];
+import { describe, expect, it } from 'vitest';
+import { freshId } from '../../server/test/support/server.ts';
+import { composer, executablePath, log, opened, startConsole, violations } from './support/console.ts';
 
 describe.skipIf(!executablePath)('console: chats', () => {
-  let server: TestServer;
-  let proxy: TcpProxy;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-  });
-  afterEach(async () => {
-    for (const context of browser.contexts()) await context.close();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await proxy.close();
-    await server.stop();
-  });
-
-  /** Two people and a direct chat with one message in it. */
-  async function people(): Promise<{ anna: string; omar: string }> {
-    const [anna, omar] = [freshId('anna'), freshId('omar')];
-    await server.createUser(anna, { name: 'Анна Иванова', email: `${anna}@example.org`, password: 'correct horse' });
-    await server.createUser(omar, { name: 'عمر الخوام', email: `${omar}@example.org`, password: 'correct horse' });
-    const { body: chat } = await server.api('POST', '/api/v2/chats', { as: anna, body: { type: 'direct', member_ids: [omar] } });
-    await server.api('POST', `/api/v2/chats/${chat.id}/messages`, { as: omar, body: { type: 'text', content: 'السلام عليكم' } });
-    return { anna, omar };
-  }
-
-  /** A browser of its own, signed in; fails on anything that the page reports as an error. */
-  async function signedIn(user: string, locale: string, look: { colorScheme?: 'light' | 'dark'; width?: number } = {}): Promise<Page> {
-    const { colorScheme = 'light', width = 1280 } = look;
-    const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 800 } });
-    const page = await context.newPage();
-    page.on('pageerror', (error) => {
-      throw error;
-    });
-    await page.goto(`http://127.0.0.1:${proxy.port}/`);
-    await page.locator('input[name=email]').fill(`${user}@example.org`);
-    await page.locator('input[name=password]').fill('correct horse');
-    await page.keyboard.press('Enter');
-    return page;
-  }
-
-  const log = (page: Page) => page.getByRole('log');
-  const composer = (page: Page) => page.locator('#composer');
-
-  async function opened(page: Page, name: string): Promise<Page> {
-    await page.getByRole('link', { name }).click();
-    await log(page).waitFor();
-    return page;
-  }
-
-  async function violations(page: Page): Promise<string[]> {
-    // What fades in has no contrast yet.
-    await page.waitForFunction(() =>
-      document.getAnimations().every((animation) => animation.effect?.getComputedTiming().iterations === Infinity),
-    );
-    const { violations: found } = await new AxeBuilder({ page }).analyze();
-    return found
-      .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
-      .map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' | ')}`);
-  }
+  const site = startConsole();
 
   it('two people talk: typing, messages, reading, reaction, reply, edit, delete', async () => {
-    const { anna, omar } = await people();
-    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
-    const o = await opened(await signedIn(omar, 'en'), 'Анна Иванова');
+    const { anna, omar } = await site.people();
+    const a = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    const o = await opened(await site.signedIn(omar, 'en'), 'Анна Иванова');
     await log(a).getByText('السلام عليكم').waitFor();
 
     await composer(a).pressSequentially('Hello');
@@ -115,9 +50,9 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('unread messages are counted in the list, and no longer once they were seen', async () => {
-    const { anna, omar } = await people();
-    const o = await signedIn(omar, 'ru');
-    const a = await opened(await signedIn(anna, 'ru'), 'عمر الخوام');
+    const { anna, omar } = await site.people();
+    const o = await site.signedIn(omar, 'ru');
+    const a = await opened(await site.signedIn(anna, 'ru'), 'عمر الخوام');
     for (const text of ['раз', 'два']) {
       await composer(a).fill(text);
       await composer(a).press('Enter');
@@ -128,62 +63,23 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await o.getByText('2 новых сообщения').waitFor();
   });
 
-  it('what was read on another device while the connection was away is not counted any more', async () => {
-    const { anna, omar } = await people();
-    const o = await signedIn(omar, 'ru');
-    const { body } = await server.api('GET', '/api/v2/chats', { as: anna });
-    const chatId = body.data[0].id;
-    const send = async (content: string) =>
-      (await server.api('POST', `/api/v2/chats/${chatId}/messages`, { as: anna, body: { type: 'text', content } })).body;
-    await send('раз');
-    const last = await send('два');
-    await o.getByText('2 непрочитанных сообщения').waitFor();
-    proxy.refuse();
-    await o.getByText('Переподключение…').waitFor();
-    await server.api('POST', `/api/v2/chats/${chatId}/read`, { as: omar, body: { message_id: last.id } });
-    proxy.accept();
-    await o.getByText('2 непрочитанных сообщения').waitFor({ state: 'detached' });
-    await send('три');
-    await o.getByText('1 непрочитанное сообщение').waitFor();
-  });
-
-  it('a chat from further down than the list was read stays open over a reconnection, until one is removed from it', async () => {
-    const { anna, omar } = await people();
-    const as = { key: true, onBehalfOf: omar } as const;
-    const body = { type: 'group', member_ids: [anna], title: 'Archive' };
-    const { body: group } = await server.api('POST', '/api/v2/chats', { as: anna, body: { ...body, member_ids: [omar] } });
-    for (let count = 1; count <= 100; count++) await server.api('POST', '/api/v2/chats', { ...as, body: { ...body, title: `${count}` } });
-    const o = await signedIn(omar, 'en');
-    await o.getByRole('button', { name: 'Show more chats' }).waitFor();
-    await o.goto(`http://127.0.0.1:${proxy.port}/app/chats/${group.id}`);
-    await composer(o).fill('unfinished');
-    proxy.refuse();
-    await o.getByText('Reconnecting…').waitFor();
-    const read = o.waitForResponse((response) => response.url().includes('cursor='));
-    proxy.accept();
-    await read;
-    expect(await composer(o).inputValue()).toBe('unfinished');
-    await server.api('DELETE', `/api/v2/chats/${group.id}/members/${omar}`, { as: anna });
-    await o.getByText('You have no access to this.').waitFor();
-  });
-
   it('the list counts as the server does, also after a message of one’s own from another device', async () => {
-    const { anna, omar } = await people();
-    const o = await signedIn(omar, 'en');
-    const { body } = await server.api('GET', '/api/v2/chats', { as: anna });
+    const { anna, omar } = await site.people();
+    const o = await site.signedIn(omar, 'en');
+    const { body } = await site.server.api('GET', '/api/v2/chats', { as: anna });
     const path = `/api/v2/chats/${body.data[0].id}/messages`;
-    await server.api('POST', path, { as: anna, body: { type: 'text', content: 'Are you there?' } });
+    await site.server.api('POST', path, { as: anna, body: { type: 'text', content: 'Are you there?' } });
     await o.getByText('1 unread message').waitFor();
-    await server.api('POST', path, { as: omar, body: { type: 'text', content: 'from the phone' } });
+    await site.server.api('POST', path, { as: omar, body: { type: 'text', content: 'from the phone' } });
     await o.getByText('from the phone').waitFor();
-    const { body: list } = await server.api('GET', '/api/v2/chats', { as: omar });
+    const { body: list } = await site.server.api('GET', '/api/v2/chats', { as: omar });
     expect(list.data[0].unread_count).toBe(1);
     expect(await o.getByText('1 unread message').count()).toBe(1);
   });
 
   it('nothing moves where somebody comes near a message with the pointer', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en', { width: 360 }), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en', { width: 360 }), 'عمر الخوام');
     await composer(page).fill('a message that is as wide as there is room on the screen of a telephone');
     await composer(page).press('Enter');
     const own = log(page).locator('[data-own]');
@@ -198,58 +94,20 @@ describe.skipIf(!executablePath)('console: chats', () => {
     expect(await bubble.boundingBox()).toEqual(before);
   });
 
-  it('many messages that are read on another device at once cost few requests', async () => {
-    const { anna, omar } = await people();
-    const o = await signedIn(omar, 'en');
-    const { body } = await server.api('GET', '/api/v2/chats', { as: anna });
-    const chatId = body.data[0].id;
-    let last = { id: '' };
-    for (let count = 1; count <= 30; count++) {
-      const text = { type: 'text', content: `${count}` };
-      last = (await server.api('POST', `/api/v2/chats/${chatId}/messages`, { as: anna, body: text })).body;
-    }
-    await o.getByText('30 unread messages').waitFor();
-    const requests: string[] = [];
-    o.on('request', (request) => request.method() === 'GET' && requests.push(request.url()));
-    await server.api('POST', `/api/v2/chats/${chatId}/read`, { as: omar, body: { message_id: last.id } });
-    await o.getByText('30 unread messages').waitFor({ state: 'detached' });
-    await server.api('POST', `/api/v2/chats/${chatId}/messages`, { as: anna, body: { type: 'text', content: 'barrier' } });
-    await o.getByText('barrier').waitFor();
-    expect(requests.filter((url) => url.endsWith(chatId)).length).toBeLessThan(5);
-  });
-
-  it('what is written while the connection is away is sent when it is back, once', async () => {
-    const { anna, omar } = await people();
-    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
-    proxy.refuse();
-    await a.getByText('Reconnecting…').waitFor();
-    for (const text of ['first', 'second']) {
-      await composer(a).fill(text);
-      await composer(a).press('Enter');
-    }
-    expect(await log(a).getByRole('img', { name: 'Waiting to be sent' }).count()).toBe(2);
-    proxy.accept();
-    await a.getByText('Reconnecting…').waitFor({ state: 'detached' });
-    await log(a).getByRole('img', { name: 'Waiting to be sent' }).first().waitFor({ state: 'detached' });
-    const o = await opened(await signedIn(omar, 'en'), 'Анна Иванова');
-    await log(o).getByText('second').waitFor();
-    expect(await log(o).locator('[data-message] [dir=auto]').allInnerTexts()).toEqual(['السلام عليكم', 'first', 'second']);
-  });
-
   it('what the server refuses says why, with its code', async () => {
-    const { anna, omar } = await people();
-    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
-    await server.createUser(omar, { disabled: true });
-    await a.goto(`http://127.0.0.1:${proxy.port}/app/chats/no-such-chat`);
+    const { anna, omar } = await site.people();
+    const a = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    await site.server.createUser(omar, { disabled: true });
+    await a.goto(`${site.url}/app/chats/no-such-chat`);
     await a.getByText('This chat does not exist.').waitFor();
     await a.getByText('CHAT_NOT_FOUND').waitFor();
   });
 
   it('a wrong password is told in the language of the page', async () => {
-    const { anna } = await people();
-    const context = await browser.newContext({ locale: 'ar' });
+    const { anna } = await site.people();
+    const context = await site.browser.newContext({ locale: 'ar' });
     const page = await context.newPage();
-    await page.goto(server.url);
+    await page.goto(site.server.url);
     await page.locator('input[name=email]').fill(`${anna}@example.org`);
     await page.locator('input[name=password]').fill('wrong');
     await page.keyboard.press('Enter');
@@ -257,21 +115,16 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('a group is made of several people and is on their screens at once', async () => {
-    const { anna, omar } = await people();
+    const { anna, omar } = await site.people();
     const third = freshId('sara');
-    await server.createUser(third, { name: 'Sara', email: `${third}@example.org`, password: 'correct horse' });
-    const a = await signedIn(anna, 'en');
-    const o = await signedIn(omar, 'en');
+    await site.server.createUser(third, { name: 'Sara', email: `${third}@example.org`, password: 'correct horse' });
+    const a = await site.signedIn(anna, 'en');
+    const o = await site.signedIn(omar, 'en');
     await o.getByRole('link', { name: 'Анна Иванова' }).waitFor();
     await a.getByRole('button', { name: 'New chat' }).click();
     for (const user of [omar, third]) {
       await a.getByLabel('Find people').fill(user);
-      await a
-        .getByRole('dialog', { name: 'Delete this message for everybody?' })
-        .getByRole('listitem')
-        .filter({ hasText: user })
-        .getByRole('button')
-        .click();
+      await a.getByRole('dialog').getByRole('listitem').filter({ hasText: user }).getByRole('button').click();
     }
     await a.getByLabel('Name of the group').fill('Evening shift');
     await a.getByRole('button', { name: 'Create group' }).click();
@@ -280,8 +133,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('switching to Arabic turns the page around, and it stays so', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
     const left = async (selector: string) => (await page.locator(selector).boundingBox())?.x ?? Number.NaN;
     expect(await left('nav')).toBeLessThan(await left('#composer'));
     await page.getByRole('button', { name: 'Account and settings' }).click();
@@ -294,8 +147,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('can be used by keyboard alone', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
     await composer(page).fill('mine');
     await page.keyboard.press('Enter');
     await log(page).getByText('mine').waitFor();
@@ -316,8 +169,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
     ['ar', 'رد', 'رد على رسالتك'],
     ['ru', 'Ответить', 'Ответ на своё сообщение'],
   ])('a reply to oneself is called so (%s)', async (locale, reply, title) => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, locale), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, locale), 'عمر الخوام');
     await composer(page).fill('mine');
     await page.keyboard.press('Enter');
     await log(page).getByText('mine').click({ button: 'right' });
@@ -331,12 +184,14 @@ describe.skipIf(!executablePath)('console: chats', () => {
     ['ru', 'light', 390],
     ['ar', 'light', 390],
   ] as const)('axe finds nothing serious (%s, %s, %i px)', async (locale, colorScheme, width) => {
-    const { anna } = await people();
-    const page = await browser.newContext({ locale, colorScheme, viewport: { width, height: 800 } }).then((context) => context.newPage());
-    await page.goto(server.url);
+    const { anna } = await site.people();
+    const page = await site.browser
+      .newContext({ locale, colorScheme, viewport: { width, height: 800 } })
+      .then((context) => context.newPage());
+    await page.goto(site.server.url);
     await page.locator('input[name=email]').waitFor();
     expect(await violations(page)).toEqual([]);
-    const signed = await signedIn(anna, locale, { colorScheme, width });
+    const signed = await site.signedIn(anna, locale, { colorScheme, width });
     await signed.getByRole('link', { name: 'عمر الخوام' }).waitFor();
     expect(await violations(signed)).toEqual([]);
     await opened(signed, 'عمر الخوام');
@@ -350,8 +205,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
     ['ar', 'light', 360],
     ['ru', 'dark', 1280],
   ] as const)('axe finds nothing serious where something is wrong or asked (%s, %s, %i px)', async (locale, colorScheme, width) => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, locale, { colorScheme, width }), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, locale, { colorScheme, width }), 'عمر الخوام');
     await composer(page).fill('ш'.repeat(4097));
     await page.locator('#composer-error').waitFor();
     expect(await violations(page)).toEqual([]);
@@ -364,8 +219,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('the focus stays at a message that is deleted by keyboard', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
     await composer(page).fill('mine');
     await page.keyboard.press('Enter');
     await log(page).locator('[data-message][data-own]').waitFor();
@@ -381,8 +236,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('a reaction can be seen whole', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
     await log(page).getByText('السلام عليكم').click({ button: 'right' });
     await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
     const reaction = log(page).getByRole('button', { name: '👍, 1 person' });
@@ -395,8 +250,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('signing out forgets the session', async () => {
-    const { anna } = await people();
-    const page = await signedIn(anna, 'en');
+    const { anna } = await site.people();
+    const page = await site.signedIn(anna, 'en');
     await page.getByRole('button', { name: 'Account and settings' }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();

@@ -88,7 +88,7 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
   /** Reads anew what is on the list, page by page, and then what was opened from further down. What fails is due with the next `synced`. */
   async function refreshChats(): Promise<void> {
     const state = chatsNow();
-    if (!state) return await queries.invalidateQueries({ queryKey: chatsKey });
+    if (!state) return;
     const listed = new Set(state.chats.map((chat) => chat.id));
     let left = listed.size;
     let cursor: string | undefined;

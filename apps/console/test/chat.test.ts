@@ -218,6 +218,24 @@ describe.skipIf(!executablePath)('console: chats', () => {
     expect(await violations(page)).toEqual([]);
   });
 
+  it('a screen reader hears who wrote each message, and what failed', async () => {
+    const { anna, omar } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).locator('[data-message][data-own]').waitFor();
+    expect(await log(page).locator('[data-message]').first().innerText()).toContain('عمر الخوام');
+    expect(await log(page).locator('[data-message]').last().innerText()).toContain('You');
+    await site.server.api('PUT', `/api/v2/users/${anna}/block`, { as: omar });
+    await composer(page).fill('refused');
+    await page.keyboard.press('Enter');
+    await log(page).getByRole('alert').getByText('You have no access to this.').waitFor();
+    await log(page).getByText('السلام عليكم').click({ button: 'right' });
+    await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
+    await page.getByRole('alert').getByRole('button', { name: 'Close' }).waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
   it('the focus stays at a message that is deleted by keyboard', async () => {
     const { anna } = await site.people();
     const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');

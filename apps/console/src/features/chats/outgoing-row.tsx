@@ -1,5 +1,5 @@
 import type { Message } from '@majlis/client';
-import { Button, Code } from '@mantine/core';
+import { Button, Code, VisuallyHidden } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format.ts';
 import { describeError } from '../../notices/notices.ts';
@@ -21,6 +21,7 @@ export function OutgoingRow({ entry, quoted }: { entry: OutgoingMessage; quoted:
     <div className={classes.row} data-own data-first>
       <div className={classes.column}>
         <div className={classes.line}>
+          <VisuallyHidden>{t('chats.you')}</VisuallyHidden>
           <div className={classes.bubble} data-failed={error !== null || undefined}>
             {quoted && <Quote message={quoted} />}
             <div className={classes.body}>

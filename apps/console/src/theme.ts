@@ -41,6 +41,7 @@ const mantine = {
   '--mantine-color-text': 'var(--app-text)',
   '--mantine-color-dimmed': 'var(--app-dim)',
   '--mantine-color-placeholder': 'var(--app-dim)',
+  '--mantine-color-error': 'var(--app-danger)',
 };
 
 /** Colours of the surfaces; every pair of text and background here is at least 4.5 to 1. */

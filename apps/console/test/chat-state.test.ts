@@ -90,7 +90,7 @@ describe('chat list', () => {
       ['a', 0],
     ]);
     expect(applyNewMessage(once, message(1), 'anna')).toBe(once);
-    expect(applyNewMessage(once, message(2, { sender_id: 'anna' }), 'anna').chats[0]?.unread_count).toBe(0);
+    expect(applyNewMessage(once, message(2, { sender_id: 'anna' }), 'anna').chats[0]?.unread_count).toBe(1);
   });
 
   it('keeps what is one’s own when the chat changes for everybody', () => {

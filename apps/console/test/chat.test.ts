@@ -1,79 +1,14 @@
-import { AxeBuilder } from '@axe-core/playwright';
-import { chromium, type Browser, type Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freshId, startServer, type TestServer } from '../../server/test/support/server.ts';
-import { startTcpProxy, type TcpProxy } from '../../server/test/support/tcp-proxy.ts';
-
-const executablePath = process.env['CHROMIUM_PATH'];
+import { describe, expect, it } from 'vitest';
+import { freshId } from '../../server/test/support/server.ts';
+import { composer, executablePath, log, opened, startConsole, violations } from './support/console.ts';
 
 describe.skipIf(!executablePath)('console: chats', () => {
-  let server: TestServer;
-  let proxy: TcpProxy;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-  });
-  afterEach(async () => {
-    for (const context of browser.contexts()) await context.close();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await proxy.close();
-    await server.stop();
-  });
-
-  /** Two people and a direct chat with one message in it. */
-  async function people(): Promise<{ anna: string; omar: string }> {
-    const [anna, omar] = [freshId('anna'), freshId('omar')];
-    await server.createUser(anna, { name: 'Анна Иванова', email: `${anna}@example.org`, password: 'correct horse' });
-    await server.createUser(omar, { name: 'عمر الخوام', email: `${omar}@example.org`, password: 'correct horse' });
-    const { body: chat } = await server.api('POST', '/api/v2/chats', { as: anna, body: { type: 'direct', member_ids: [omar] } });
-    await server.api('POST', `/api/v2/chats/${chat.id}/messages`, { as: omar, body: { type: 'text', content: 'السلام عليكم' } });
-    return { anna, omar };
-  }
-
-  /** A browser of its own, signed in; fails on anything that the page reports as an error. */
-  async function signedIn(user: string, locale: string, look: { colorScheme?: 'light' | 'dark'; width?: number } = {}): Promise<Page> {
-    const { colorScheme = 'light', width = 1280 } = look;
-    const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 800 } });
-    const page = await context.newPage();
-    page.on('pageerror', (error) => {
-      throw error;
-    });
-    await page.goto(`http://127.0.0.1:${proxy.port}/`);
-    await page.locator('input[name=email]').fill(`${user}@example.org`);
-    await page.locator('input[name=password]').fill('correct horse');
-    await page.keyboard.press('Enter');
-    return page;
-  }
-
-  const log = (page: Page) => page.getByRole('log');
-  const composer = (page: Page) => page.locator('#composer');
-
-  async function opened(page: Page, name: string): Promise<Page> {
-    await page.getByRole('link', { name }).click();
-    await log(page).waitFor();
-    return page;
-  }
-
-  async function violations(page: Page): Promise<string[]> {
-    // What fades in has no contrast yet.
-    await page.waitForFunction(() =>
-      document.getAnimations().every((animation) => animation.effect?.getComputedTiming().iterations === Infinity),
-    );
-    const { violations: found } = await new AxeBuilder({ page }).analyze();
-    return found
-      .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
-      .map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' | ')}`);
-  }
+  const site = startConsole();
 
   it('two people talk: typing, messages, reading, reaction, reply, edit, delete', async () => {
-    const { anna, omar } = await people();
-    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
-    const o = await opened(await signedIn(omar, 'en'), 'Анна Иванова');
+    const { anna, omar } = await site.people();
+    const a = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    const o = await opened(await site.signedIn(omar, 'en'), 'Анна Иванова');
     await log(a).getByText('السلام عليكم').waitFor();
 
     await composer(a).pressSequentially('Hello');
@@ -109,15 +44,15 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await own.hover();
     await own.getByRole('button', { name: 'Message actions' }).click();
     await a.getByRole('menuitem', { name: 'Delete' }).click();
-    await a.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
+    await a.getByRole('dialog', { name: 'Delete this message for everybody?' }).getByRole('button', { name: 'Delete' }).click();
     await log(o).getByText('Message deleted').first().waitFor();
     expect(await log(o).getByText('Good morning').count()).toBe(0);
   });
 
   it('unread messages are counted in the list, and no longer once they were seen', async () => {
-    const { anna, omar } = await people();
-    const o = await signedIn(omar, 'ru');
-    const a = await opened(await signedIn(anna, 'ru'), 'عمر الخوام');
+    const { anna, omar } = await site.people();
+    const o = await site.signedIn(omar, 'ru');
+    const a = await opened(await site.signedIn(anna, 'ru'), 'عمر الخوام');
     for (const text of ['раз', 'два']) {
       await composer(a).fill(text);
       await composer(a).press('Enter');
@@ -128,38 +63,51 @@ describe.skipIf(!executablePath)('console: chats', () => {
     await o.getByText('2 новых сообщения').waitFor();
   });
 
-  it('what is written while the connection is away is sent when it is back, once', async () => {
-    const { anna, omar } = await people();
-    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
-    proxy.refuse();
-    await a.getByText('Reconnecting…').waitFor();
-    for (const text of ['first', 'second']) {
-      await composer(a).fill(text);
-      await composer(a).press('Enter');
-    }
-    expect(await log(a).getByRole('img', { name: 'Waiting to be sent' }).count()).toBe(2);
-    proxy.accept();
-    await a.getByText('Reconnecting…').waitFor({ state: 'detached' });
-    await log(a).getByRole('img', { name: 'Waiting to be sent' }).first().waitFor({ state: 'detached' });
-    const o = await opened(await signedIn(omar, 'en'), 'Анна Иванова');
-    await log(o).getByText('second').waitFor();
-    expect(await log(o).locator('[data-message] [dir=auto]').allInnerTexts()).toEqual(['السلام عليكم', 'first', 'second']);
+  it('the list counts as the server does, also after a message of one’s own from another device', async () => {
+    const { anna, omar } = await site.people();
+    const o = await site.signedIn(omar, 'en');
+    const { body } = await site.server.api('GET', '/api/v2/chats', { as: anna });
+    const path = `/api/v2/chats/${body.data[0].id}/messages`;
+    await site.server.api('POST', path, { as: anna, body: { type: 'text', content: 'Are you there?' } });
+    await o.getByText('1 unread message').waitFor();
+    await site.server.api('POST', path, { as: omar, body: { type: 'text', content: 'from the phone' } });
+    await o.getByText('from the phone').waitFor();
+    const { body: list } = await site.server.api('GET', '/api/v2/chats', { as: omar });
+    expect(list.data[0].unread_count).toBe(1);
+    expect(await o.getByText('1 unread message').count()).toBe(1);
+  });
+
+  it('nothing moves where somebody comes near a message with the pointer', async () => {
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en', { width: 360 }), 'عمر الخوام');
+    await composer(page).fill('a message that is as wide as there is room on the screen of a telephone');
+    await composer(page).press('Enter');
+    const own = log(page).locator('[data-own]');
+    await own
+      .getByRole('img', { name: 'Sent' })
+      .or(own.getByRole('img', { name: 'Delivered' }))
+      .waitFor();
+    const bubble = own.getByText('a message that');
+    const before = await bubble.boundingBox();
+    await own.hover();
+    await own.getByRole('button', { name: 'Message actions' }).waitFor();
+    expect(await bubble.boundingBox()).toEqual(before);
   });
 
   it('what the server refuses says why, with its code', async () => {
-    const { anna, omar } = await people();
-    const a = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
-    await server.createUser(omar, { disabled: true });
-    await a.goto(`http://127.0.0.1:${proxy.port}/app/chats/no-such-chat`);
+    const { anna, omar } = await site.people();
+    const a = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    await site.server.createUser(omar, { disabled: true });
+    await a.goto(`${site.url}/app/chats/no-such-chat`);
     await a.getByText('This chat does not exist.').waitFor();
     await a.getByText('CHAT_NOT_FOUND').waitFor();
   });
 
   it('a wrong password is told in the language of the page', async () => {
-    const { anna } = await people();
-    const context = await browser.newContext({ locale: 'ar' });
+    const { anna } = await site.people();
+    const context = await site.browser.newContext({ locale: 'ar' });
     const page = await context.newPage();
-    await page.goto(server.url);
+    await page.goto(site.server.url);
     await page.locator('input[name=email]').fill(`${anna}@example.org`);
     await page.locator('input[name=password]').fill('wrong');
     await page.keyboard.press('Enter');
@@ -167,11 +115,11 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('a group is made of several people and is on their screens at once', async () => {
-    const { anna, omar } = await people();
+    const { anna, omar } = await site.people();
     const third = freshId('sara');
-    await server.createUser(third, { name: 'Sara', email: `${third}@example.org`, password: 'correct horse' });
-    const a = await signedIn(anna, 'en');
-    const o = await signedIn(omar, 'en');
+    await site.server.createUser(third, { name: 'Sara', email: `${third}@example.org`, password: 'correct horse' });
+    const a = await site.signedIn(anna, 'en');
+    const o = await site.signedIn(omar, 'en');
     await o.getByRole('link', { name: 'Анна Иванова' }).waitFor();
     await a.getByRole('button', { name: 'New chat' }).click();
     for (const user of [omar, third]) {
@@ -185,8 +133,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('switching to Arabic turns the page around, and it stays so', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
     const left = async (selector: string) => (await page.locator(selector).boundingBox())?.x ?? Number.NaN;
     expect(await left('nav')).toBeLessThan(await left('#composer'));
     await page.getByRole('button', { name: 'Account and settings' }).click();
@@ -199,8 +147,8 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it('can be used by keyboard alone', async () => {
-    const { anna } = await people();
-    const page = await opened(await signedIn(anna, 'en'), 'عمر الخوام');
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
     await composer(page).fill('mine');
     await page.keyboard.press('Enter');
     await log(page).getByText('mine').waitFor();
@@ -217,17 +165,33 @@ describe.skipIf(!executablePath)('console: chats', () => {
   });
 
   it.each([
+    ['en', 'Reply', 'Reply to yourself'],
+    ['ar', 'رد', 'رد على رسالتك'],
+    ['ru', 'Ответить', 'Ответ на своё сообщение'],
+  ])('a reply to oneself is called so (%s)', async (locale, reply, title) => {
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, locale), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).getByText('mine').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: reply, exact: true }).click();
+    await page.getByText(title, { exact: true }).waitFor();
+  });
+
+  it.each([
     ['en', 'light', 1280],
     ['ar', 'dark', 1280],
     ['ru', 'light', 390],
     ['ar', 'light', 390],
   ] as const)('axe finds nothing serious (%s, %s, %i px)', async (locale, colorScheme, width) => {
-    const { anna } = await people();
-    const page = await browser.newContext({ locale, colorScheme, viewport: { width, height: 800 } }).then((context) => context.newPage());
-    await page.goto(server.url);
+    const { anna } = await site.people();
+    const page = await site.browser
+      .newContext({ locale, colorScheme, viewport: { width, height: 800 } })
+      .then((context) => context.newPage());
+    await page.goto(site.server.url);
     await page.locator('input[name=email]').waitFor();
     expect(await violations(page)).toEqual([]);
-    const signed = await signedIn(anna, locale, { colorScheme, width });
+    const signed = await site.signedIn(anna, locale, { colorScheme, width });
     await signed.getByRole('link', { name: 'عمر الخوام' }).waitFor();
     expect(await violations(signed)).toEqual([]);
     await opened(signed, 'عمر الخوام');
@@ -237,9 +201,75 @@ describe.skipIf(!executablePath)('console: chats', () => {
     expect(await violations(signed)).toEqual([]);
   });
 
+  it.each([
+    ['ar', 'light', 360],
+    ['ru', 'dark', 1280],
+  ] as const)('axe finds nothing serious where something is wrong or asked (%s, %s, %i px)', async (locale, colorScheme, width) => {
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, locale, { colorScheme, width }), 'عمر الخوام');
+    await composer(page).fill('ш'.repeat(4097));
+    await page.locator('#composer-error').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).getByText('mine').click({ button: 'right' });
+    await page.getByRole('menuitem').last().click();
+    await page.getByRole('dialog').getByRole('button').last().waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
+  it('a screen reader hears who wrote each message, and what failed', async () => {
+    const { anna, omar } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).locator('[data-message][data-own]').waitFor();
+    expect(await log(page).locator('[data-message]').first().innerText()).toContain('عمر الخوام');
+    expect(await log(page).locator('[data-message]').last().innerText()).toContain('You');
+    await site.server.api('PUT', `/api/v2/users/${anna}/block`, { as: omar });
+    await composer(page).fill('refused');
+    await page.keyboard.press('Enter');
+    await log(page).getByRole('alert').getByText('You have no access to this.').waitFor();
+    await log(page).getByText('السلام عليكم').click({ button: 'right' });
+    await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
+    await page.getByRole('alert').getByRole('button', { name: 'Close' }).waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
+  it('the focus stays at a message that is deleted by keyboard', async () => {
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    await composer(page).fill('mine');
+    await page.keyboard.press('Enter');
+    await log(page).locator('[data-message][data-own]').waitFor();
+    await log(page).focus();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.getByRole('menuitem', { name: 'Delete' }).press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).press('Enter');
+    await log(page).getByText('Message deleted').waitFor();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.waitForFunction(() => document.activeElement?.matches('[data-message]'), undefined, { timeout: 5000 });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Message deleted');
+  });
+
+  it('a reaction can be seen whole', async () => {
+    const { anna } = await site.people();
+    const page = await opened(await site.signedIn(anna, 'en'), 'عمر الخوام');
+    await log(page).getByText('السلام عليكم').click({ button: 'right' });
+    await page.getByRole('menuitemcheckbox', { name: 'React with 👍' }).click();
+    const reaction = log(page).getByRole('button', { name: '👍, 1 person' });
+    await reaction.waitFor();
+    const atTop = await reaction.evaluate((element) => {
+      const { left, top, width } = element.getBoundingClientRect();
+      return element.contains(document.elementFromPoint(left + width / 2, top + 2));
+    });
+    expect(atTop).toBe(true);
+  });
+
   it('signing out forgets the session', async () => {
-    const { anna } = await people();
-    const page = await signedIn(anna, 'en');
+    const { anna } = await site.people();
+    const page = await site.signedIn(anna, 'en');
     await page.getByRole('button', { name: 'Account and settings' }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();

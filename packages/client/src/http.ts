@@ -17,17 +17,24 @@ interface HttpOptions {
   token: (refused: string | null) => Promise<string | null>;
 }
 
+interface Answer {
+  status: number;
+  ok: boolean;
+  /** The body; undefined where it is not JSON. */
+  value: unknown;
+}
+
 /** Makes the function that calls routes. It rejects with `MajlisError` and with nothing else. */
 export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): Call {
   return async (method, path, { params, query, body, signal }) => {
     const target = url.replace(/\/$/, '') + fillPath(path, params ?? {}) + queryString(query ?? {});
-    const attempt = async (bearer: string | null) => {
+    const attempt = async (bearer: string | null): Promise<Answer> => {
       const cut = new AbortController();
       const abort = () => cut.abort();
       const timer = setTimeout(abort, restTimeoutMs);
       signal?.addEventListener('abort', abort);
       try {
-        return await fetch(target, {
+        const answer = await fetch(target, {
           method,
           signal: cut.signal,
           headers: {
@@ -36,20 +43,24 @@ export function createCall({ url, fetch, restTimeoutMs, token }: HttpOptions): C
           },
           ...(body !== undefined && { body: JSON.stringify(body) }),
         });
-      } catch (cause) {
-        throw new MajlisError('NETWORK', cause instanceof Error ? cause.message : 'The server could not be reached');
+        return { status: answer.status, ok: answer.ok, value: parseJson(await answer.text()) };
       } finally {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
       }
     };
-    const bearer = await token(null);
-    let answer = await attempt(bearer);
-    if (answer.status === 401 && bearer !== null) {
-      const renewed = await token(bearer);
-      if (renewed !== null && renewed !== bearer) answer = await attempt(renewed);
+    try {
+      const bearer = await token(null);
+      let answer = await attempt(bearer);
+      if (answer.status === 401 && bearer !== null) {
+        const renewed = await token(bearer);
+        if (renewed !== null && renewed !== bearer) answer = await attempt(renewed);
+      }
+      return valueOf(answer) as never;
+    } catch (cause) {
+      if (cause instanceof MajlisError) throw cause;
+      throw new MajlisError('NETWORK', cause instanceof Error ? cause.message : 'The server could not be reached');
     }
-    return (await readAnswer(answer)) as never;
   };
 }
 
@@ -66,9 +77,17 @@ function queryString(query: object): string {
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
 }
 
-async function readAnswer(answer: Response): Promise<unknown> {
-  if (answer.status === 204) return undefined;
-  const value: unknown = await answer.json().catch(() => undefined);
-  if (!answer.ok) throw errorFromWire(value ?? { message: `HTTP ${answer.status}` });
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function valueOf({ status, ok, value }: Answer): unknown {
+  if (!ok) throw errorFromWire(value ?? { message: `HTTP ${status}` });
+  // Of the server's own answers only 204 has no JSON: this one is of somebody on the way, a captive portal for example.
+  if (value === undefined && status !== 204) throw new MajlisError('NETWORK', `HTTP ${status} without JSON`);
   return value;
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Text } from '@mantine/core';
+import { Button, Group, Modal } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 
 interface ConfirmDialogProps {
@@ -8,20 +8,30 @@ interface ConfirmDialogProps {
   action: string;
   onConfirm: () => void;
   onClose: () => void;
+  /** Puts the focus where it belongs once the dialog has gone; by default it returns to where it was. */
+  onClosed?: () => void;
 }
 
 /** Asks before something that cannot be taken back. */
-export function ConfirmDialog({ opened, question, action, onConfirm, onClose }: ConfirmDialogProps) {
+export function ConfirmDialog({ opened, question, action, onConfirm, onClose, onClosed }: ConfirmDialogProps) {
   const { t } = useTranslation();
   return (
-    <Modal opened={opened} onClose={onClose} withCloseButton={false} centered size="sm" aria-label={question} role="alertdialog">
-      <Text>{question}</Text>
-      <Group justify="flex-end" mt="lg">
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={question}
+      withCloseButton={false}
+      centered
+      size="sm"
+      returnFocus={!onClosed}
+      onExitTransitionEnd={onClosed}
+    >
+      <Group justify="flex-end">
         <Button variant="default" onClick={onClose} data-autofocus>
           {t('app.cancel')}
         </Button>
         <Button
-          color="red"
+          color="red.9"
           onClick={() => {
             onClose();
             onConfirm();

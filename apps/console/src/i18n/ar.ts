@@ -147,6 +147,7 @@ export const ar: Texts = {
     send: 'إرسال',
     save: 'حفظ',
     replyTo: 'رد على {{name}}',
+    replyToOneself: 'رد على رسالتك',
     editing: 'تعديل الرسالة',
     cancel: 'إلغاء (Esc)',
     tooLong: 'أحرف زائدة: {{count}}',

@@ -125,6 +125,7 @@ export const en = {
     send: 'Send',
     save: 'Save',
     replyTo: 'Reply to {{name}}',
+    replyToOneself: 'Reply to yourself',
     editing: 'Editing message',
     cancel: 'Cancel (Esc)',
     tooLong: '{{count}} characters too many',

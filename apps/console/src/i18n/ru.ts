@@ -137,6 +137,7 @@ export const ru: Texts = {
     send: 'Отправить',
     save: 'Сохранить',
     replyTo: 'Ответ: {{name}}',
+    replyToOneself: 'Ответ на своё сообщение',
     editing: 'Изменение сообщения',
     cancel: 'Отмена (Esc)',
     tooLong: 'Лишних символов: {{count}}',

@@ -26,5 +26,6 @@ export function showError(error: unknown): void {
     autoClose: 8000,
     withBorder: true,
     role: 'alert',
+    closeButtonProps: { 'aria-label': i18next.t('app.close') },
   });
 }

@@ -1,5 +1,5 @@
 import { createClient, type ConnectionState, type MajlisClient, type Me } from '@majlis/client';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryClient, QueryClientProvider, type Query } from '@tanstack/react-query';
 import { createContext, use, useEffect, useState, useSyncExternalStore, type PropsWithChildren } from 'react';
 import { getToken, storagePrefix } from './session.ts';
 
@@ -35,6 +35,11 @@ export function MajlisProvider({ me, locale, children }: PropsWithChildren<{ me:
     majlis.connect().catch(() => undefined);
     return () => majlis.close();
   }, [majlis]);
+  // What could not be read while there was no connection is read now.
+  useEffect(() => {
+    const failed = { type: 'active', predicate: (query: Query) => query.state.status === 'error' } as const;
+    return majlis.on('state', ({ state }) => state === 'connected' && void queries.refetchQueries(failed));
+  }, [majlis, queries]);
   return (
     <QueryClientProvider client={queries}>
       <LineContext value={{ majlis, me }}>{children}</LineContext>

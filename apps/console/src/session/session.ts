@@ -18,6 +18,9 @@ const calls = createSignIn({ url: location.origin });
 /** Who is signed in in this browser; every tab has the same session. */
 export const sessionUser = createStore<Me | null>(read()?.user ?? null);
 
+/** Whether the latest session of this tab was ended by the server and not by its user. */
+export const sessionEnded = createStore(false);
+
 addEventListener('storage', (event) => {
   if (event.key === STORAGE_KEY) showUser(read()?.user ?? null);
 });
@@ -53,6 +56,7 @@ async function renew(previous: string | null): Promise<string | null> {
       return renewed.access_token;
     } catch (error) {
       if (!(error instanceof MajlisError) || !['UNAUTHORIZED', 'FORBIDDEN'].includes(error.code)) throw error;
+      sessionEnded.set(true);
       forget();
       return null;
     }
@@ -80,6 +84,7 @@ function read(): StoredSession | null {
 function write({ access_token, refresh_token, expires_in, user }: Session): void {
   const session: StoredSession = { access_token, refresh_token, expires_at: Date.now() + expires_in * 1000, user };
   localStorage.setItem(STORAGE_KEY, JSON.stringify(session));
+  sessionEnded.set(false);
   showUser(user);
 }
 

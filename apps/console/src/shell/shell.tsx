@@ -15,7 +15,7 @@ export function Shell() {
   useTitleCount(Object.values(counts).reduce((sum, count) => sum + count, 0));
   return (
     <div className={classes.shell}>
-      <div className={classes.rail}>
+      <header className={classes.rail}>
         <span className={classes.logo} aria-hidden="true">
           <Logo />
         </span>
@@ -28,7 +28,7 @@ export function Shell() {
         </ScrollArea>
         <ConnectionDot />
         <PreferencesMenu />
-      </div>
+      </header>
       <main className={classes.main}>
         <ConnectionBanner />
         <div className={classes.page}>

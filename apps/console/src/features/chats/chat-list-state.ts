@@ -23,7 +23,7 @@ export function removeChat(state: ChatListState, chatId: string): ChatListState 
   return { ...state, chats: state.chats.filter((chat) => chat.id !== chatId) };
 }
 
-/** A new message: last, and unread unless it is one's own. */
+/** A new message: last, and unread unless it is one's own. Writing reads nothing: what came before is unread until it is reported as read. */
 export function applyNewMessage(state: ChatListState, message: Message, me: string): ChatListState {
   return update(state, message.chat_id, (chat) =>
     message.seq <= chat.last_seq
@@ -33,7 +33,7 @@ export function applyNewMessage(state: ChatListState, message: Message, me: stri
           last_message: message,
           last_seq: message.seq,
           version: message.version,
-          unread_count: message.sender_id === me ? 0 : (chat.unread_count ?? 0) + 1,
+          unread_count: (chat.unread_count ?? 0) + (message.sender_id === me ? 0 : 1),
         },
   );
 }

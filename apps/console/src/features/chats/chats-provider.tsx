@@ -36,6 +36,8 @@ export function useChat(chatId: string) {
   const fetched = useQuery({
     queryKey: ['chat', chatId],
     enabled: listed.data === null,
+    // What was read before it was taken off the list says nothing of why it was.
+    staleTime: 0,
     retry: false,
     queryFn: async ({ signal }): Promise<Chat> => {
       const chat = await majlis.rest.chat(chatId, signal);

@@ -1,4 +1,4 @@
-import type { Chat, MajlisClient, Message, QueuedMessage, Receipts } from '@majlis/client';
+import { MajlisError, type Chat, type MajlisClient, type Message, type QueuedMessage, type Receipts } from '@majlis/client';
 import type { QueryClient } from '@tanstack/react-query';
 import { createStore, type Store } from '../../state/store.ts';
 import {
@@ -50,7 +50,11 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
   const receipts = createStore<Readonly<Record<string, Receipts>>>({});
   /** Highest `seq` that was reported as read, by chat, so that it is reported once. */
   const reported = new Map<string, number>();
+  /** Chats that are being read anew, and whether that was asked for once more meanwhile. */
+  const refreshing = new Map<string, boolean>();
 
+  const readChats = (cursor?: string, signal?: AbortSignal) =>
+    majlis.rest.chats({ ...(cursor !== undefined && { cursor }), limit: CHATS_PER_PAGE }, signal);
   const chatsNow = () => queries.getQueryData<ChatListState>(chatsKey);
   const logNow = (chatId: string) => queries.getQueryData<MessageLog>(messagesKey(chatId));
 
@@ -65,9 +69,38 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
     queries.setQueryData<MessageLog>(key, (log) => (log || fetching ? change(log ?? emptyLog) : undefined));
   }
 
+  /** Reads a chat anew: what is asked for while it is under way, by an event for each of many messages, costs one more reading. */
   async function refreshChat(chatId: string): Promise<void> {
-    const chat = await majlis.rest.chat(chatId).catch(() => null);
-    if (chat) changeChats((state) => mergeChats(state, [chat]));
+    if (refreshing.has(chatId)) return void refreshing.set(chatId, true);
+    do {
+      refreshing.set(chatId, false);
+      try {
+        const chat = await majlis.rest.chat(chatId);
+        changeChats((state) => mergeChats(state, [chat]));
+      } catch (error) {
+        const gone = error instanceof MajlisError && ['CHAT_NOT_FOUND', 'FORBIDDEN'].includes(error.code);
+        if (gone) changeChats((state) => removeChat(state, chatId));
+      }
+    } while (refreshing.get(chatId));
+    refreshing.delete(chatId);
+  }
+
+  /** Reads anew what is on the list, page by page, and then what was opened from further down. What fails is due with the next `synced`. */
+  async function refreshChats(): Promise<void> {
+    const state = chatsNow();
+    if (!state) return;
+    const listed = new Set(state.chats.map((chat) => chat.id));
+    let left = listed.size;
+    let cursor: string | undefined;
+    do {
+      const page = await readChats(cursor);
+      changeChats((present) => mergeChats(present, page.data));
+      for (const chat of page.data) listed.delete(chat.id);
+      left -= page.data.length;
+      if (page.next_cursor === null) break;
+      cursor = page.next_cursor;
+    } while (left > 0);
+    for (const chatId of listed) void refreshChat(chatId);
   }
 
   function onNewMessage(message: Message): void {
@@ -97,7 +130,7 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
   }
 
   function onReset(stream: string): void {
-    if (!stream.startsWith('chat:')) return void queries.invalidateQueries({ queryKey: chatsKey });
+    if (!stream.startsWith('chat:')) return void refreshChats().catch(() => undefined);
     const chatId = stream.slice('chat:'.length);
     void refreshChat(chatId);
     void queries.resetQueries({ queryKey: messagesKey(chatId) });
@@ -110,14 +143,14 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
     drafts: new Map(),
 
     async fetchChats(signal) {
-      const { data, next_cursor } = await majlis.rest.chats({ limit: CHATS_PER_PAGE }, signal);
+      const { data, next_cursor } = await readChats(undefined, signal);
       return mergeChats({ chats: [], next_cursor }, data);
     },
 
     async fetchMoreChats() {
       const cursor = chatsNow()?.next_cursor;
       if (!cursor) return;
-      const { data, next_cursor } = await majlis.rest.chats({ cursor, limit: CHATS_PER_PAGE });
+      const { data, next_cursor } = await readChats(cursor);
       changeChats((state) => mergeChats(state, data, next_cursor));
     },
 
@@ -190,6 +223,8 @@ export function createChatsStore(majlis: MajlisClient, me: string, queries: Quer
           outbox.set((state) => applyOutboxChange(state, change));
         }),
         majlis.on('reset', ({ stream }) => onReset(stream)),
+        // What was read on another device before this one was connected is a state, and no event tells of it afterwards.
+        majlis.on('synced', () => void refreshChats().catch(() => undefined)),
         // Typing that ended while away ended unheard.
         majlis.on('state', ({ state }) => state === 'reconnecting' && typing.set({})),
       ];

@@ -204,12 +204,12 @@ function Task({ kind, message, onCancel }: ComposerTask & { onCancel: () => void
   const { t } = useTranslation();
   const { me } = useMajlis();
   const summary = useMessageSummary();
-  const name = message.sender_id === me.id ? t('chats.you') : message.sender_name;
+  const reply = message.sender_id === me.id ? t('composer.replyToOneself') : t('composer.replyTo', { name: message.sender_name });
   return (
     <div className={classes.task}>
       <div className={classes.subject}>
         <Text size="xs" fw={600} c="var(--app-accent)">
-          {kind === 'edit' ? t('composer.editing') : t('composer.replyTo', { name })}
+          {kind === 'edit' ? t('composer.editing') : reply}
         </Text>
         <Text size="sm" c="dimmed" component="div">
           <OneLine>{summary(message)}</OneLine>

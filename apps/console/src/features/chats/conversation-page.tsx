@@ -18,7 +18,7 @@ import { useChat, useChatsStore, useMessages } from './chats-provider.tsx';
 import { Composer, type ComposerTask } from './composer.tsx';
 import classes from './conversation.module.css';
 import { MessageList } from './message-list.tsx';
-import { RoomActionsProvider, createRoomActions } from './room-actions.ts';
+import { RoomActionsProvider, createRoomActions, rowId } from './room-actions.ts';
 import { typists } from './typing-state.ts';
 
 export function ConversationPage() {
@@ -52,6 +52,7 @@ function Conversation({ chat }: { chat: Chat }) {
   const store = useChatsStore();
   const [task, setTask] = useState<ComposerTask | null>(null);
   const [removing, setRemoving] = useState<Message | null>(null);
+  const [asking, { open: ask, close: stopAsking }] = useDisclosure();
   const connected = useConnectionState() === 'connected';
   const title = useChatTitle()(chat, me.id);
 
@@ -60,9 +61,12 @@ function Conversation({ chat }: { chat: Chat }) {
       createRoomActions(majlis, store, {
         reply: (message) => setTask({ kind: 'reply', message }),
         edit: (message) => setTask({ kind: 'edit', message }),
-        askRemove: setRemoving,
+        askRemove: (message) => {
+          setRemoving(message);
+          ask();
+        },
       }),
-    [majlis, store],
+    [majlis, store, ask],
   );
 
   // Others' marks are not part of what REST answers; a catch-up of this one chat brings them.
@@ -84,11 +88,13 @@ function Conversation({ chat }: { chat: Chat }) {
         <Composer chatId={chat.id} task={task} onTaskDone={() => setTask(null)} onEditLast={editLast} />
       </div>
       <ConfirmDialog
-        opened={removing !== null}
+        opened={asking}
         question={t('message.deleteQuestion')}
         action={t('message.delete')}
         onConfirm={() => void (removing && majlis.remove(chat.id, removing.id).catch(showError))}
-        onClose={() => setRemoving(null)}
+        onClose={stopAsking}
+        // The menu that it was asked from goes with what is deleted.
+        onClosed={() => removing && document.getElementById(rowId(removing.id))?.focus({ preventScroll: true })}
       />
     </RoomActionsProvider>
   );

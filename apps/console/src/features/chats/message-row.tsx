@@ -1,6 +1,6 @@
 /* oxlint-disable jsx-a11y/no-static-element-interactions -- keys and the context menu only lead to the menu button that every row has */
 import type { Message } from '@majlis/client';
-import { UnstyledButton } from '@mantine/core';
+import { UnstyledButton, VisuallyHidden } from '@mantine/core';
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format.ts';
@@ -66,6 +66,8 @@ export const MessageRow = memo(function MessageRow({ message, quoted, own, named
       <div className={classes.column}>
         {withName && first && <OneLine className={classes.sender}>{message.sender_name}</OneLine>}
         <div className={classes.line}>
+          {/* The side and the colour say it to the eyes. */}
+          {!(withName && first) && <VisuallyHidden>{own ? t('chats.you') : message.sender_name}</VisuallyHidden>}
           <div className={classes.bubble} data-deleted={deleted || undefined}>
             {quoted && <Quote message={quoted} />}
             <div className={classes.body}>

@@ -1,5 +1,5 @@
 import type { Message } from '@majlis/client';
-import { Button, Code } from '@mantine/core';
+import { Button, Code, VisuallyHidden } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format.ts';
 import { describeError } from '../../notices/notices.ts';
@@ -20,14 +20,17 @@ export function OutgoingRow({ entry, quoted }: { entry: OutgoingMessage; quoted:
   return (
     <div className={classes.row} data-own data-first>
       <div className={classes.column}>
-        <div className={classes.bubble} data-failed={error !== null || undefined}>
-          {quoted && <Quote message={quoted} />}
-          <div className={classes.body}>
-            <MessageContent message={{ type, content, metadata }} />
-            <span className={classes.meta}>
-              <time dateTime={message.queued_at}>{format.time(message.queued_at)}</time>
-              {!error && <StatusMark status="sending" />}
-            </span>
+        <div className={classes.line}>
+          <VisuallyHidden>{t('chats.you')}</VisuallyHidden>
+          <div className={classes.bubble} data-failed={error !== null || undefined}>
+            {quoted && <Quote message={quoted} />}
+            <div className={classes.body}>
+              <MessageContent message={{ type, content, metadata }} />
+              <span className={classes.meta}>
+                <time dateTime={message.queued_at}>{format.time(message.queued_at)}</time>
+                {!error && <StatusMark status="sending" />}
+              </span>
+            </div>
           </div>
         </div>
         {error && (

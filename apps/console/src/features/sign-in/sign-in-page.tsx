@@ -8,7 +8,8 @@ import { languages } from '../../i18n/languages.ts';
 import { useLanguage } from '../../i18n/use-language.ts';
 import { ErrorNotice } from '../../notices/error-notice.tsx';
 import { describeError } from '../../notices/notices.ts';
-import { signIn } from '../../session/session.ts';
+import { sessionEnded, signIn } from '../../session/session.ts';
+import { useStore } from '../../state/store.ts';
 import { LanguageItems } from '../../shell/preferences-menu.tsx';
 import { Logo } from '../../shell/logo.tsx';
 import classes from './sign-in-page.module.css';
@@ -17,6 +18,7 @@ export function SignInPage() {
   const { t } = useTranslation();
   const { language } = useLanguage();
   const [failure, setFailure] = useState<unknown>(null);
+  const ended = useStore(sessionEnded, (state) => state);
   const required = (value: string) => (value === '' ? t('signIn.required') : null);
   const form = useForm({ initialValues: { email: '', password: '' }, validate: { email: required, password: required } });
 
@@ -52,6 +54,11 @@ export function SignInPage() {
           <Title order={1} size="h3">
             {t('signIn.title')}
           </Title>
+          {ended && failure === null && (
+            <Alert color="teal" variant="light" role="alert">
+              {t('errors.UNAUTHORIZED')}
+            </Alert>
+          )}
           {failure !== null && (
             <Alert color="red" variant="light" role="alert">
               <Failure error={failure} />

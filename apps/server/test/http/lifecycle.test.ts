@@ -112,6 +112,7 @@ describe('the process', () => {
       { HOST: '203.0.113.7' },
       /^HOST is "203\.0\.113\.7", which is no address of this machine; it must be one, for example [^\n]*$/m,
     ],
+    ['HOST', { HOST: 'fe80::1' }, /^HOST is "fe80::1", which is no address of this machine; it must be one, for example [^\n]*$/m],
     [
       'DATABASE_URL',
       { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },

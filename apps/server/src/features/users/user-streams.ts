@@ -105,6 +105,8 @@ export class UserStreams implements OnModuleInit, StreamKind {
 
   async #watch(session: Session, stream: string): Promise<void> {
     if (this.#watching.get(stream)?.has(session)) return;
+    // Closed while its role was looked up: nothing would end the watching.
+    if (!this.sessions.of(session.userId).has(session)) return;
     const watching = this.#watching.get(stream);
     if (watching) watching.add(session);
     else this.#watching.set(stream, new Set([session]));

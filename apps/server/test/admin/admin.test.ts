@@ -2,6 +2,7 @@ import { CONNECT_REFUSALS } from '@majlis/contract';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Nodes } from '../../src/features/admin/nodes.ts';
 import { OwnNode } from '../../src/features/admin/own-node.ts';
+import { StaffDirectory } from '../../src/features/users/staff-directory.ts';
 import { UserDirectory } from '../../src/features/users/user-directory.ts';
 import { UserStreams } from '../../src/features/users/user-streams.ts';
 import { Pipeline } from '../../src/realtime/pipeline.ts';
@@ -377,6 +378,22 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
 });
 
 describe('a user who is kept out', () => {
+  test('and becomes staff belongs to the staff, whose events come as soon as the time is over', async () => {
+    const server = await startServer();
+    const staff = server.app.get(StaffDirectory);
+    const user = freshId('blocked');
+    await server.createUser(user);
+    const admin = await adminClient(server, await makeAdmin(server));
+    await admin.ask('admin:disconnect', { userId: user, reason: 'x', blockForS: 3600 });
+    await staff.load();
+    await server.createUser(user, { role: 'employee' });
+    await staff.load();
+    expect(staff.known()).toContain(user);
+    expect(await staff.has(user)).toBe(false);
+    admin.close();
+    await server.stop();
+  });
+
   test('is kept out after a restart, and until the time has come', async () => {
     const first = await startServer();
     const user = freshId('blocked');

@@ -36,7 +36,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
     this.syncing.register({
       prefix: this.prefix,
       authorize: async (userId, id) => {
-        if (id !== userId) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+        if (id !== userId) throw new Failure('FORBIDDEN');
         return null;
       },
       streamsOf: async (userId) => [userStream(userId)],
@@ -100,7 +100,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
 
   async #mayHave(session: Session, userId: string): Promise<void> {
     if (userId === session.userId) return;
-    if ((await this.users.load(session.userId))?.role !== 'admin') throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if ((await this.users.load(session.userId))?.role !== 'admin') throw new Failure('FORBIDDEN');
   }
 
   async #watch(session: Session, stream: string): Promise<void> {

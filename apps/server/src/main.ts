@@ -23,6 +23,9 @@ const LISTEN_PROBLEMS: Readonly<Record<string, (settings: Settings) => string>> 
   EADDRINUSE: ({ PORT }) => `PORT is ${PORT}, which another process listens on; it must be a free port, for example ${PORT + 1}`,
   EACCES: ({ PORT }) => `PORT is ${PORT}, which this user may not listen on; it must be 1024 or above, for example 3000`,
   EADDRNOTAVAIL: noAddressHere,
+  EAFNOSUPPORT: noAddressHere,
+  EAI_AGAIN: noAddressHere,
+  EINVAL: noAddressHere,
   ENOTFOUND: noAddressHere,
 };
 

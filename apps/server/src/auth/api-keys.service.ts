@@ -111,6 +111,6 @@ export class ApiKeysService {
 
 /** A key must not make another: one that leaked could not be taken back. */
 function requireAdministrator({ actor, isAdmin }: { actor: Actor; isAdmin: boolean }): Actor {
-  if (actor.kind !== 'user' || !isAdmin) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+  if (actor.kind !== 'user' || !isAdmin) throw new Failure('FORBIDDEN');
   return actor;
 }

@@ -4,6 +4,7 @@ import { AccessGuard } from './access.guard.ts';
 import { ApiKeysController } from './api-keys.controller.ts';
 import { ApiKeysService } from './api-keys.service.ts';
 import { Authenticator } from './authenticator.ts';
+import { DeviceRetention } from './device-retention.ts';
 import { DevicesService } from './devices.service.ts';
 import { FirstAdministrator } from './first-administrator.ts';
 import { SignInController } from './sign-in.controller.ts';
@@ -17,6 +18,7 @@ import { Tokens } from './tokens.ts';
     Tokens,
     Authenticator,
     DevicesService,
+    DeviceRetention,
     SignInService,
     FirstAdministrator,
     { provide: APP_GUARD, useClass: AccessGuard },

@@ -29,7 +29,25 @@ export async function writeDevices(connection: WriteConnection, rows: readonly D
   );
 }
 
-/** Forgets devices that have not been seen since `time` (ms). */
-export async function deleteDevicesBefore(db: Database, time: number): Promise<void> {
-  await db.deleteFrom('devices').where('updated_at', '<', time).execute();
+/** Forgets devices that have not been seen since `time` (ms), at most `limit`, the oldest first. @returns how many */
+export async function deleteDevicesBefore(db: Database, time: number, limit: number): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('devices')
+    .where((eb) =>
+      eb(
+        eb.refTuple('user_id', 'device'),
+        'in',
+        eb
+          .selectFrom('devices')
+          .select(['user_id', 'device'])
+          .where('updated_at', '<', time)
+          .orderBy('updated_at')
+          .limit(limit)
+          .$asTuple('user_id', 'device'),
+      ),
+    )
+    // Looked at again under the row's lock: the device may be back.
+    .where('updated_at', '<', time)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

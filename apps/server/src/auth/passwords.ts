@@ -29,7 +29,7 @@ export function hashPassword(password: string): Promise<string> {
   return inTurn(() => hash(password));
 }
 
-let nobodys: Promise<string> | undefined;
+let nobodys: string | undefined;
 
 /**
  * Whether `password` is the one that was hashed. Without a hash (nobody has that address, or no password) it is the same work
@@ -37,7 +37,6 @@ let nobodys: Promise<string> | undefined;
  * @throws Failure UNAVAILABLE where too many wait
  */
 export async function verifyPassword(passwordHash: string | null | undefined, password: string): Promise<boolean> {
-  nobodys ??= hashPassword(randomUUID());
-  const against = passwordHash ?? (await nobodys);
+  const against = passwordHash ?? (nobodys ??= await hashPassword(randomUUID()));
   return (await inTurn(() => verify(against, password))) && against === passwordHash;
 }

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 /** HS256 wants a key of at least its hash's size (RFC 7518, section 3.2). */
 export const SECRET_MIN_BYTES = 32;
@@ -14,7 +15,7 @@ export const SECRET_MIN_BYTES = 32;
 export function keptSecret(dataDir: string): string {
   const file = join(dataDir, 'jwt-secret');
   if (!existsSync(file)) {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir);
     // Written aside and linked into place: a link never replaces, so the first process wins and nobody reads half a secret.
     const draft = `${file}.${randomUUID()}`;
     try {

@@ -284,6 +284,16 @@ export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
 
+/** What ends the start where something cannot be kept in `DATA_DIR`. */
+export function cannotKeep(what: string, dataDir: string, error: unknown, otherwise = ''): SettingsError {
+  const problem = (error as Error).message;
+  return new SettingsError(
+    `DATA_DIR is ${JSON.stringify(dataDir)}, and ${what} cannot be kept there (${problem}); ` +
+      `it must be a directory that the server may write to${otherwise}`,
+    { cause: error },
+  );
+}
+
 /**
  * Reads the settings from `env` and from `.env` in `cwd`; `env` wins, and an empty value counts as unset.
  *
@@ -330,12 +340,7 @@ function secretOf(dataDir: string): string {
   try {
     return keptSecret(dataDir);
   } catch (error) {
-    const problem = (error as Error).message;
-    throw new SettingsError(
-      `DATA_DIR is ${JSON.stringify(dataDir)}, and the JWT secret cannot be kept there (${problem}); ` +
-        'it must be a directory that the server may write to, or JWT_SECRET must be set',
-      { cause: error },
-    );
+    throw cannotKeep('the JWT secret', dataDir, error, ', or JWT_SECRET must be set');
   }
 }
 

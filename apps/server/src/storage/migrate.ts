@@ -12,6 +12,7 @@ import * as push from './migrations/2026-11-21-push.ts';
 import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
 import * as userAdministration from './migrations/2026-11-21-user-administration.ts';
+import * as devicesByAge from './migrations/2026-11-29-devices-by-age.ts';
 import type { Storage, WriteConnection } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
@@ -28,6 +29,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-preferences': preferences,
   '2026-11-21-user-administration': userAdministration,
   '2026-11-21-push': push,
+  '2026-11-29-devices-by-age': devicesByAge,
 };
 
 const provider = { getMigrations: async () => MIGRATIONS };

@@ -1,8 +1,9 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { SETTINGS } from '../config/config.module.ts';
-import { SettingsError, type Settings } from '../config/settings.ts';
+import { makeFolder } from '../config/make-folder.ts';
+import { cannotKeep, SettingsError, type Settings } from '../config/settings.ts';
 import { migrate } from './migrate.ts';
 import { openPostgres, postgresPools } from './postgres.ts';
 import { lockForServer } from './server-lock.ts';
@@ -13,15 +14,14 @@ import type { Storage } from './storage.ts';
 export const STORAGE = Symbol('Storage');
 
 async function openEmbedded({ DATA_DIR }: Settings): Promise<Storage> {
+  let lock;
   try {
-    mkdirSync(DATA_DIR, { recursive: true });
+    makeFolder(DATA_DIR);
     accessSync(DATA_DIR, constants.W_OK);
+    lock = lockForServer(join(DATA_DIR, 'server.lock'));
   } catch (error) {
-    throw new SettingsError(
-      `DATA_DIR is ${JSON.stringify(DATA_DIR)}, and the store cannot be kept there (${(error as Error).message}); it must be a directory that the server may write to`,
-    );
+    throw cannotKeep('the store', DATA_DIR, error);
   }
-  const lock = lockForServer(join(DATA_DIR, 'server.lock'));
   if (!lock)
     throw new SettingsError(
       `DATA_DIR is ${JSON.stringify(DATA_DIR)}, on which another server runs; it must be a directory of this one’s own, or that server must be stopped`,

@@ -2,6 +2,10 @@ import { CONNECT_REFUSALS } from '@majlis/contract';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Nodes } from '../../src/features/admin/nodes.ts';
 import { OwnNode } from '../../src/features/admin/own-node.ts';
+import { StaffDirectory } from '../../src/features/users/staff-directory.ts';
+import { UserDirectory } from '../../src/features/users/user-directory.ts';
+import { UserStreams } from '../../src/features/users/user-streams.ts';
+import { Pipeline } from '../../src/realtime/pipeline.ts';
 import { SessionRegistry } from '../../src/realtime/session-registry.ts';
 import { closeFeeds, following } from '../orders/feed-client.ts';
 import { caughtUp, makeDirect, makeUsers, ok, onServer, onServers, say, TIME, UUID_V7, v2Client } from '../support/chats.ts';
@@ -220,6 +224,34 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
     expect(JSON.stringify(admin.all)).not.toMatch(/the content|in metadata|no such event/);
   });
 
+  test('who has gone while the role was looked up is told of nothing: neither of events, nor of what concerns a user', async () => {
+    const { app } = server();
+    const [users, sessions] = [app.get(UserDirectory), app.get(SessionRegistry)];
+    const watch = vi.spyOn(app.get(Pipeline), 'watch');
+    const adminId = await makeAdmin(server());
+    const [amal] = await makeUsers(server(), 'amal');
+    const admin = await adminClient(server(), adminId);
+    const other = await connected(server().url, '/notifications', { token: server().token(adminId) });
+    for (const [one, event, payload] of [
+      [admin, 'admin:events', { on: true }],
+      [other, 'notifications:subscribe', { userId: amal }],
+    ] as const) {
+      const done = Promise.withResolvers<void>();
+      vi.spyOn(users, 'load').mockImplementationOnce(async (id) => {
+        const [session] = [...sessions.of(id)].filter(({ id: socketId }) => socketId === one.socket.id);
+        one.close();
+        await expect.poll(() => sessions.of(id).has(session!)).toBe(false);
+        setImmediate(done.resolve);
+        return users.get(id);
+      });
+      one.tell(event, payload);
+      await done.promise;
+    }
+    expect(watch.mock.calls.filter(([listener]) => listener)).toEqual([]);
+    expect([...app.get(UserStreams).members(amal).keys()]).toEqual([amal]);
+    vi.restoreAllMocks();
+  });
+
   test('`admin:sockets {userId?, namespace?, cursor?}` → `{data:{sockets:[{id, userId, namespace, node, connectedAt, transport, ip}], nextCursor}}`', async () => {
     const adminId = await makeAdmin(server());
     const admin = await adminClient(server(), adminId);
@@ -355,6 +387,22 @@ onServer('`/admin` (role `admin`; acknowledgements `{data}` or `{error}`)', (ser
 });
 
 describe('a user who is kept out', () => {
+  test('and becomes staff belongs to the staff, whose events come as soon as the time is over', async () => {
+    const server = await startServer();
+    const staff = server.app.get(StaffDirectory);
+    const user = freshId('blocked');
+    await server.createUser(user);
+    const admin = await adminClient(server, await makeAdmin(server));
+    await admin.ask('admin:disconnect', { userId: user, reason: 'x', blockForS: 3600 });
+    await staff.load();
+    await server.createUser(user, { role: 'employee' });
+    await staff.load();
+    expect(staff.known()).toContain(user);
+    expect(await staff.has(user)).toBe(false);
+    admin.close();
+    await server.stop();
+  });
+
   test('is kept out after a restart, and until the time has come', async () => {
     const first = await startServer();
     const user = freshId('blocked');

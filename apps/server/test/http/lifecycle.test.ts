@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Drain } from '../../src/http/drain.ts';
-import { temporaryFolder } from '../support/engines.ts';
+import { POSTGRES_SERVER, temporaryDatabase, temporaryFolder } from '../support/engines.ts';
 import { spawnServer, startServer, type SpawnedServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer | SpawnedServer | undefined;
@@ -112,6 +112,7 @@ describe('the process', () => {
       { HOST: '203.0.113.7' },
       /^HOST is "203\.0\.113\.7", which is no address of this machine; it must be one, for example [^\n]*$/m,
     ],
+    ['HOST', { HOST: 'fe80::1' }, /^HOST is "fe80::1", which is no address of this machine; it must be one, for example [^\n]*$/m],
     [
       'DATABASE_URL',
       { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },
@@ -130,6 +131,28 @@ describe('the process', () => {
     const line = /^DATA_DIR is "[^"]*link", and the store cannot be kept there \(.*\); it must .*$/;
     await expect(startServer({ DATA_DIR, JWT_SECRET: 's'.repeat(32) })).rejects.toThrow(line);
     await folder.remove();
+  });
+
+  describe.skipIf(process.platform !== 'linux')('where no folder can be made', () => {
+    const startIn = (DATA_DIR: string, settings: Record<string, string>) =>
+      spawnServer({ DATA_DIR, ...settings }).then(String, (error: Error) => error.message);
+    const line = (folder: string, what: string) =>
+      new RegExp(`^the server ended with 1:\nDATA_DIR is "${folder}", and ${what} cannot be kept there \\(.*\\); it must .*\n$`);
+
+    test.each([
+      ['/proc/x', 'the JWT secret', { JWT_SECRET: '' }],
+      ['/proc/x', 'the store', {}],
+      ['/proc', 'the store', {}],
+    ])('DATA_DIR=%s for %s ends the start with one line that names it', async (folder, what, settings) => {
+      expect(await startIn(folder, settings)).toMatch(line(folder, what));
+    });
+
+    test.skipIf(POSTGRES_SERVER === undefined)('DATA_DIR=/proc/x with DATABASE_URL ends it with one line too', async () => {
+      const database = await temporaryDatabase(POSTGRES_SERVER!);
+      const failed = await startIn('/proc/x', { DATABASE_URL: database.url });
+      await database.drop();
+      expect(failed).toMatch(line('/proc/x', 'uploads'));
+    });
   });
 
   test('a second server on one DATA_DIR is refused with one line that names it, and starts once the first has gone, a crash included', async () => {

@@ -1,3 +1,4 @@
+import { ERRORS } from '@majlis/contract';
 import { expect, test } from 'vitest';
 import { NotificationsService } from '../../src/features/notifications/notifications.service.ts';
 import { STORAGE } from '../../src/storage/storage.module.ts';
@@ -192,7 +193,10 @@ onServers('notifications', (server) => {
     await server().createUser(admin, { role: 'admin' });
     const [amals, others, admins] = await Promise.all([bell(amal), bell(other), bell(admin)]);
     for (const event of ['notifications:subscribe', 'notifications:unsubscribe']) {
-      expect(await others.ask(event, { userId: amal })).toMatchObject({ status: 'error', error: { code: 'FORBIDDEN' } });
+      expect(await others.ask(event, { userId: amal })).toMatchObject({
+        status: 'error',
+        error: { code: 'FORBIDDEN', message: ERRORS.FORBIDDEN.ar },
+      });
     }
     expect(await admins.ask('notifications:subscribe', { userId: amal })).toEqual({ data: { userId: amal } });
     expect(await amals.ask('notifications:unsubscribe', { userId: amal })).toEqual({ data: { userId: amal } });

@@ -1,3 +1,4 @@
+import { ERRORS } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { StoreUnavailable } from '../../src/storage/storage.ts';
@@ -23,7 +24,7 @@ onServers('`/projects`', (server) => {
         one.tell('project:join', { projectId: id });
         expect(await one.next('project:joined')).toEqual({ projectId: id });
       }
-      const one = await projectClient(server(), stranger, { auth: { token: server().token(stranger), locale: 'en' } });
+      const one = await projectClient(server(), stranger);
       const refusal = (code: string) => ({
         error: { code, message: expect.any(String), timestamp: expect.stringMatching(TIME), event: 'project:join' },
       });
@@ -31,7 +32,7 @@ onServers('`/projects`', (server) => {
       for (const projectId of [uuidv7(), 'nonsense', '', `${id} `])
         expect(await one.ask('project:join', { projectId })).toMatchObject(refusal('NOT_FOUND'));
       one.tell('project:join', { projectId: id });
-      expect(await one.next('error')).toMatchObject({ code: 'FORBIDDEN', message: 'Access denied', event: 'project:join' });
+      expect(await one.next('error')).toMatchObject({ code: 'FORBIDDEN', message: ERRORS.FORBIDDEN.ar, event: 'project:join' });
       expect(one.of('project:joined')).toEqual([]);
     });
 

@@ -1,4 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { UserDirectory } from '../../src/features/users/user-directory.ts';
+import { Interests } from '../../src/realtime/interests.ts';
 import { RefusalDelays } from '../../src/realtime/refusal-delays.ts';
 import { freshId, signToken, startServer, type TestServer } from '../support/server.ts';
 import { client, closeClients, connected } from '../support/sockets.ts';
@@ -259,6 +261,21 @@ describe('A user who is deleted or disabled is out of it everywhere within 5 s',
     expect((await server.api('GET', '/api/v2/me', { bearer: token })).status).toBe(401);
     expect(await refused({ token })).toMatchObject(REFUSAL);
   });
+});
+
+test('A user who is disabled while a CONNECT waits is out of it', async () => {
+  const [interests, users] = [server.app.get(Interests), server.app.get(UserDirectory)];
+  const user = freshId('disabled');
+  await server.createUser(user);
+  const enter = interests.enter.bind(interests);
+  vi.spyOn(interests, 'enter').mockImplementationOnce(async (...interest) => {
+    await enter(...interest);
+    await server.createUser(user, { disabled: true });
+    await users.load(user);
+  });
+  const one = client(server.url, '/', { token: server.token(user), extraHeaders: from() });
+  expect(await one.next('error')).toMatchObject({ code: 'UNAUTHORIZED', message: 'Invalid or expired token' });
+  expect(await one.next('disconnect')).toBe('io server disconnect');
 });
 
 describe('`auth:refresh {token}` swaps the token for all of that user’s sockets on the same connection', () => {

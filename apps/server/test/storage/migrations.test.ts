@@ -21,6 +21,7 @@ const FROZEN: Record<string, string> = {
   '2026-11-21-support.ts': 'cdcf3307f2231514',
   '2026-11-21-uploads.ts': 'cc4607c322e9865f',
   '2026-11-21-user-administration.ts': 'ec28dbae100819d6',
+  '2026-11-29-devices-by-age.ts': '8afe69b748348279',
 };
 
 test('"Migrations are dated, frozen, forward-only": a released file never changes, what changes is a new file', () => {

@@ -192,7 +192,8 @@ const LISTENING = /^Majlis listens on (\S+)$/m;
 export async function spawnServer(overrides: Environment = {}): Promise<SpawnedServer> {
   const { env, dataDir, clean } = environmentOf(overrides, 'info');
   const child = spawn(process.execPath, [MAIN], {
-    cwd: dataDir,
+    // Where no .env is, the server's folder or not.
+    cwd: tmpdir(),
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,4 +1,4 @@
-import type { allawzi } from '@majlis/contract';
+import { ERRORS, type allawzi } from '@majlis/contract';
 import { describe, expect, test } from 'vitest';
 import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -373,7 +373,10 @@ onServers('support tickets', (server) => {
           ['leave-ticket', {}],
           ['typing', { isTyping: true }],
         ] as const) {
-          expect(await strangers.ask(event, { ticketId, ...payload }), event).toMatchObject({ status: 'error', error: { code } });
+          expect(await strangers.ask(event, { ticketId, ...payload }), event).toMatchObject({
+            status: 'error',
+            error: { code, message: ERRORS[code].ar },
+          });
         }
         expect((await strangers.ask('sync', { cursors: { [`ticket:${ticketId}`]: 0 } })).streams).toEqual({
           [`ticket:${ticketId}`]: { error: expect.objectContaining({ code }) },
@@ -447,7 +450,8 @@ onServers('support tickets', (server) => {
       ['POST', path, { title: 'a', message: 'b' }],
       ['DELETE', `${path}/${made.id}`, undefined],
     ] as const) {
-      expect((await api(method, route, { as: owner, body })).body.code).toBe('FORBIDDEN');
+      const { body: refused } = await api(method, route, { as: owner, body, headers: { 'accept-language': 'ar' } });
+      expect(refused).toMatchObject({ code: 'FORBIDDEN', detail: ERRORS.FORBIDDEN.ar });
     }
     expect((await api('DELETE', `${path}/${made.id}`, { as: manager })).status).toBe(204);
     expect((await api('DELETE', `${path}/${made.id}`, { as: manager })).body.code).toBe('NOT_FOUND');

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Follower } from '../../src/log/follower.ts';
+import { MessagesService } from '../../src/features/chats/messages.service.ts';
 import { UserDirectory } from '../../src/features/users/user-directory.ts';
 import { UsersService } from '../../src/features/users/users.service.ts';
+import { makeDirect, makeUsers, ok } from '../support/chats.ts';
 import { freshId, SERVER_ENGINES, startServer, type TestServer } from '../support/server.ts';
 
 for (const { name, missing, start } of SERVER_ENGINES) {
@@ -317,12 +319,26 @@ describe('an erasure', () => {
         database.close();
         return rows.map(({ key }) => key);
       };
-      expect(unfinished()).toEqual(['erasure:bashir']);
+      expect(unfinished()).toEqual(['erasure:amal', 'erasure:bashir']);
       const second = await startServer({ DATA_DIR: first.settings.DATA_DIR });
-      await expect.poll(unfinished).toEqual([]);
+      await expect.poll(unfinished, { timeout: 15_000 }).toEqual([]);
       await second.stop();
     } finally {
       await first.stop();
     }
+  });
+
+  test('takes what the person said through a node that had not heard of it yet', async () => {
+    const server = await startServer();
+    const [users, messages] = [server.app.get(UserDirectory), server.app.get(MessagesService)];
+    const [amal, bashir] = await makeUsers(server, 'amal', 'bashir');
+    const chat = await makeDirect(server, bashir, amal);
+    const before = await users.load(amal);
+    expect((await server.api('DELETE', `/api/v2/users/${amal}`, { key: true })).status).toBe(204);
+    vi.spyOn(users, 'get').mockReturnValueOnce(before);
+    const { messageId } = await messages.send(amal, chat.id, { type: 'text', content: 'the last word', metadata: {} });
+    const read = async () => ok(await server.api('GET', `/api/v2/chats/${chat.id}/messages`, { as: bashir })).data;
+    await expect.poll(read, { timeout: 15_000 }).toMatchObject([{ id: messageId, content: '', sender_name: '', sender_avatar: null }]);
+    await server.stop();
   });
 });

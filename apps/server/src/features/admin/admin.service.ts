@@ -111,6 +111,6 @@ export class AdminService {
 
   async #requireAdmin(userId: string): Promise<void> {
     const user = await this.#users.load(userId);
-    if (!user || !isActive(user) || user.role !== 'admin') throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (!user || !isActive(user) || user.role !== 'admin') throw new Failure('FORBIDDEN');
   }
 }

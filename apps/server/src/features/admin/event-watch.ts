@@ -56,9 +56,9 @@ export class EventWatch implements OnModuleInit, OnModuleDestroy {
     for (const timer of this.#elsewhere.values()) clearTimeout(timer);
   }
 
-  /** Whether a socket is told. */
+  /** Whether a socket is told; one that has closed meanwhile is not. */
   set(session: Session, on: boolean): void {
-    if (on) this.#watchers.add(session);
+    if (on && this.#sessions.of(session.userId).has(session)) this.#watchers.add(session);
     else this.#watchers.delete(session);
     clearInterval(this.#sayAgain);
     this.#sayWanted();

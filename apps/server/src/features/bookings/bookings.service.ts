@@ -132,7 +132,7 @@ export class BookingsService {
     const { to, from, mayDo } = ACTIONS[action];
     const found = isUuid(id) ? await findBooking(this.#storage.db, id) : undefined;
     if (!found) throw new Failure('NOT_FOUND', { field: 'id', problem: 'no such booking' });
-    if (!mayDo(found, user.id)) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (!mayDo(found, user.id)) throw new Failure('FORBIDDEN');
     const other = await this.#users.load(user.id === found.masterId ? found.clientId : found.masterId);
     const { booking, due } = await this.#queue.run(streamsOf(found.masterId, found.clientId), async (tx) => {
       const { status } = (await findBooking(tx.db, id))!;

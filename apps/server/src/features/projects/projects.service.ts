@@ -55,7 +55,7 @@ interface Access {
 const SENDERS = 10_000;
 
 const notFound = () => new Failure('NOT_FOUND', { field: 'project_id', problem: 'no project has this id' });
-const denied = () => new Failure('FORBIDDEN', undefined, 'Access denied');
+const denied = () => new Failure('FORBIDDEN');
 
 /** Projects: what members and administrators do in them, and who the members are. */
 @Injectable()

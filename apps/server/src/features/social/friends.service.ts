@@ -74,7 +74,7 @@ export class FriendsService {
   async accept(user: UserRecord, requestId: string): Promise<FriendRequestRecord> {
     const found = isUuid(requestId) ? await findFriendship(this.#storage.db, requestId) : undefined;
     if (!found) throw new Failure('NOT_FOUND', { field: 'id', problem: 'no such request' });
-    if (found.to_user_id !== user.id) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (found.to_user_id !== user.id) throw new Failure('FORBIDDEN');
     await this.#blocks.requireNotBlocked(user.id, found.from_user_id);
     const asking = await this.#users.load(found.from_user_id);
     return this.#queue.run(streamsOf(found.from_user_id, user.id), (tx) => this.#accept(tx, found, user, asking!));

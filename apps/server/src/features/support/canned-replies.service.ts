@@ -66,6 +66,6 @@ export class CannedRepliesService {
   }
 
   async #requireStaff(userId: string): Promise<void> {
-    if (!(await this.#staff.has(userId))) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (!(await this.#staff.has(userId))) throw new Failure('FORBIDDEN');
   }
 }

@@ -90,7 +90,7 @@ export class SupportService {
     const ownerId = await this.#directory.ownerOf(ticketId);
     if (ownerId === userId) return 'owner';
     if (await this.#staff.has(userId)) return 'staff';
-    throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    throw new Failure('FORBIDDEN');
   }
 
   /** The streams that a user may follow: of one's own tickets, and for staff of all that are not closed; the latest changed thousand of each. */
@@ -166,7 +166,7 @@ export class SupportService {
   /** Changes a ticket: staff. Where nothing becomes another, nothing happens. @throws Failure NOT_FOUND, FORBIDDEN, INVALID_DATA */
   async change(userId: string, ticketId: string, { status, priority, assigneeId }: allawzi.PatchTicket): Promise<TicketView> {
     await this.#directory.ownerOf(ticketId);
-    if (!(await this.#staff.has(userId))) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (!(await this.#staff.has(userId))) throw new Failure('FORBIDDEN');
     if (assigneeId && !(await this.#staff.has(assigneeId))) throw invalid('assigneeId', 'must be a member of the staff');
     await this.#write(ticketStreams(ticketId), async (tx) => {
       const row = (await findTicket(tx.db, ticketId))!;
@@ -195,7 +195,7 @@ export class SupportService {
   ): Promise<{ message: SupportMessageRecord; repeated: boolean }> {
     const side = await this.sideOf(userId, ticketId);
     const sender = await this.#users.load(userId);
-    if (!sender || (draft.isInternal && side === 'owner')) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (!sender || (draft.isInternal && side === 'owner')) throw new Failure('FORBIDDEN');
     return this.#write(ticketStreams(ticketId), async (tx) => {
       const { clientMessageId } = draft;
       const before = clientMessageId ? await findSent(tx.db, ticketId, userId, clientMessageId) : undefined;

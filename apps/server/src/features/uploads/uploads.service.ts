@@ -1,11 +1,12 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { v2 } from '@majlis/contract';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SETTINGS } from '../../config/config.module.ts';
-import type { Settings } from '../../config/settings.ts';
+import { makeFolder } from '../../config/make-folder.ts';
+import { cannotKeep, type Settings } from '../../config/settings.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
@@ -81,7 +82,11 @@ export class UploadsService implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    await mkdir(this.#incoming, { recursive: true, mode: 0o700 });
+    try {
+      makeFolder(this.#incoming);
+    } catch (error) {
+      throw cannotKeep('uploads', this.#settings.DATA_DIR, error);
+    }
     for (const name of await readdir(this.#incoming)) {
       const file = join(this.#incoming, name);
       // Another node on the same folder may be faster.

@@ -33,7 +33,7 @@ export class PersonDataService {
    */
   async export(caller: { actor: Actor; isAdmin: boolean }, userId: string): Promise<AsyncIterable<string>> {
     const oneself = caller.actor.kind === 'user' && caller.actor.id === userId;
-    if (!oneself && !caller.isAdmin) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if (!oneself && !caller.isAdmin) throw new Failure('FORBIDDEN');
     await this.#users.person(userId, 'id');
     if (!oneself) await this.#audit.recordAlone({ actor: caller.actor, action: 'user.export', subject: userId });
     return this.#pieces(userId);

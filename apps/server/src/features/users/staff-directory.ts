@@ -5,7 +5,8 @@ import { UserDirectory } from './user-directory.ts';
 import { isActive, isStaff, type UserRecord } from './user-record.ts';
 import { findStaffIds } from './users.repository.ts';
 
-const belongs = (user: UserRecord | undefined) => user !== undefined && isActive(user) && isStaff(user);
+// Free of the clock, as `findStaffIds` is: no change tells of the end of a block.
+const belongs = (user: UserRecord | undefined) => user !== undefined && !user.disabled && !user.erased && isStaff(user);
 
 /** Who is staff, in memory. Forgotten when the log says that one of them changed, or that somebody became one. */
 @Injectable()
@@ -41,7 +42,8 @@ export class StaffDirectory {
 
   /** Whether the store says, now, that the user is staff. */
   async has(userId: string): Promise<boolean> {
-    return belongs(await this.#users.load(userId));
+    const user = await this.#users.load(userId);
+    return user !== undefined && isActive(user) && isStaff(user);
   }
 
   /** Calls `listener` when others are staff than before, or may be. */

@@ -24,10 +24,10 @@ export class UserSessions implements OnModuleInit {
 
   onModuleInit(): void {
     this.users.onChange((userId) => this.#check(userId));
-    // The role may have gone between the look at it and the session.
+    // The user may have been kept out, or lost the role, between the look at it and the session.
     this.sessions.onOpen(({ userId, namespace }) => {
-      const role = this.users.get(userId)?.role;
-      if (!role || !mayBeIn(namespace, role)) this.#check(userId);
+      const user = this.users.get(userId);
+      if (!user || !isActive(user) || !mayBeIn(namespace, user.role)) this.#check(userId);
     });
   }
 

@@ -36,7 +36,7 @@ export class UserStreams implements OnModuleInit, StreamKind {
     this.syncing.register({
       prefix: this.prefix,
       authorize: async (userId, id) => {
-        if (id !== userId) throw new Failure('FORBIDDEN', undefined, 'Access denied');
+        if (id !== userId) throw new Failure('FORBIDDEN');
         return null;
       },
       streamsOf: async (userId) => [userStream(userId)],
@@ -100,11 +100,13 @@ export class UserStreams implements OnModuleInit, StreamKind {
 
   async #mayHave(session: Session, userId: string): Promise<void> {
     if (userId === session.userId) return;
-    if ((await this.users.load(session.userId))?.role !== 'admin') throw new Failure('FORBIDDEN', undefined, 'Access denied');
+    if ((await this.users.load(session.userId))?.role !== 'admin') throw new Failure('FORBIDDEN');
   }
 
   async #watch(session: Session, stream: string): Promise<void> {
     if (this.#watching.get(stream)?.has(session)) return;
+    // Closed while its role was looked up: nothing would end the watching.
+    if (!this.sessions.of(session.userId).has(session)) return;
     const watching = this.#watching.get(stream);
     if (watching) watching.add(session);
     else this.#watching.set(stream, new Set([session]));

@@ -1,5 +1,6 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { v2 } from '@majlis/contract';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { hashPassword } from '../../auth/passwords.ts';
 import { Failure } from '../../errors.ts';
@@ -33,14 +34,18 @@ import {
 /** Removes what a feature knows of a person. It may run again after it ran, wholly or partly. */
 export type Eraser = (userId: string) => Promise<void>;
 
+// Who is erased is out of every node within 5 s, and what was asked for by then is stored or refused within 5 s more.
+const ALL_ENDED_MS = 10_000;
+
 @Injectable()
-export class UsersService implements OnApplicationBootstrap {
+export class UsersService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #storage: Storage;
   readonly #writes: WriteQueue;
   readonly #audit: AuditService;
   readonly #logger: Logger;
   readonly #erasers: Eraser[] = [];
   readonly #parts: PersonPart[] = [];
+  readonly #stopping = new AbortController();
 
   constructor(@Inject(STORAGE) storage: Storage, writes: WriteQueue, audit: AuditService, @Inject(LOGGER) logger: Logger) {
     this.#storage = storage;
@@ -120,8 +125,9 @@ export class UsersService implements OnApplicationBootstrap {
   }
 
   /**
-   * Erases a person: who it was is gone and signed out at once, and what features keep is gone when this resolves. What a crash
-   * interrupts is finished at the next start. Erasing again finishes what failed.
+   * Erases a person: who it was is gone and signed out at once, and what features keep is gone when this resolves; what other nodes
+   * let the person do until they heard of it goes a little later. What a crash interrupts is finished at the next start. Erasing again
+   * finishes what failed.
    * @throws Failure NOT_FOUND where there never was such a user
    */
   async erase(actor: Actor, id: string): Promise<void> {
@@ -141,10 +147,12 @@ export class UsersService implements OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     for (const id of await erasuresUnderWay(this.#storage.db)) {
-      this.#finishErasure(id).catch((err: unknown) =>
-        this.#logger.error({ err, userId: id }, 'An erasure cannot be finished; it is tried again at the next start'),
-      );
+      this.#finishErasure(id).catch((err: unknown) => this.#logUnfinished(id, err));
     }
+  }
+
+  onModuleDestroy(): void {
+    this.#stopping.abort();
   }
 
   /** What a sign-in with an address is checked against; undefined where nobody has it. */
@@ -163,8 +171,27 @@ export class UsersService implements OnApplicationBootstrap {
   }
 
   async #finishErasure(id: string): Promise<void> {
+    await this.#eraseParts(id);
+    void this.#eraseAgain(id);
+  }
+
+  async #eraseParts(id: string): Promise<void> {
     for (const erase of this.#erasers) await erase(id);
-    await this.#writes.run([], (tx) => removeErasure(tx.db, id));
+  }
+
+  // What nodes that had not heard of it yet let the person do meanwhile goes as well.
+  async #eraseAgain(id: string): Promise<void> {
+    try {
+      await delay(ALL_ENDED_MS, undefined, { ref: false, signal: this.#stopping.signal });
+      await this.#eraseParts(id);
+      await this.#writes.run([], (tx) => removeErasure(tx.db, id));
+    } catch (err) {
+      if (!this.#stopping.signal.aborted) this.#logUnfinished(id, err);
+    }
+  }
+
+  #logUnfinished(userId: string, err: unknown): void {
+    this.#logger.error({ err, userId }, 'An erasure cannot be finished; it is tried again at the next start');
   }
 
   async #refuseTaken(db: Storage['db'], id: string, email: string): Promise<void> {

@@ -116,6 +116,23 @@ export class ChatDirectory {
     return chat && this.#follower.follows(chat.stream) ? chat : undefined;
   }
 
+  /**
+   * Calls `work` with the chat as memory knows it: at once, or when it is loaded, in the order of the calls. For what passes: where the
+   * chat cannot be loaded nothing is done.
+   */
+  whenKnown(chatId: string, work: (chat: KnownChat) => void): void {
+    const chat = this.#chats.get(chatId);
+    if (chat) work(chat);
+    else void this.#whenLoaded(chatId, work).catch(() => undefined);
+  }
+
+  // What was dropped while it was loaded is loaded again: what `work` notes on it, its successor would not know.
+  async #whenLoaded(chatId: string, work: (chat: KnownChat) => void): Promise<void> {
+    let chat: KnownChat | undefined;
+    while (!(chat = this.#chats.get(chatId))) await this.get(chatId);
+    work(chat);
+  }
+
   /** The chat, as it is now. @throws Failure CHAT_NOT_FOUND where there is none, or the id has another form */
   async get(chatId: string): Promise<KnownChat> {
     const chat = this.current(chatId) ?? (isUuid(chatId) ? await this.#loadCurrent(chatId) : undefined);

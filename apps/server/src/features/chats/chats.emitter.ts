@@ -11,7 +11,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { SyncService } from '../sync/sync.service.ts';
 import { UserStreams } from '../users/user-streams.ts';
 import { chatStream } from './chat-id.ts';
-import { ChatDirectory } from './chat-directory.ts';
+import { ChatDirectory, type KnownChat } from './chat-directory.ts';
 import type { ChatAdded, ChatRemoved, DeletedMessage } from './chat-entries.ts';
 import { CHAT_PROJECTIONS } from './chats.projection.ts';
 import { readChatIds, unreadCounts } from './chats.repository.ts';
@@ -116,8 +116,11 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   published(entry: LogEntry, audience: Audience): void {
-    if (entry.kind === MESSAGE_CREATED)
-      this.receipts.live(entry.data as MessageRecord, this.#tellPrivately(entry.data as MessageRecord, audience));
+    if (entry.kind === MESSAGE_CREATED) {
+      const message = entry.data as MessageRecord;
+      // The audience may be kept longer than the chat.
+      this.directory.whenKnown(message.chatId, (chat) => this.receipts.live(chat, message, this.#tellPrivately(chat, message, audience)));
+    }
     if (audience.summaries.length === 0 || !CHANGES_LAST_MESSAGE.has(entry.kind)) return;
     const sessions = audience.summaries.filter(({ dialect }) => dialect === 'v2');
     const { chatId, seq } = entry.data as MessageRecord | DeletedMessage;
@@ -126,13 +129,12 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   /** `private:message` to Depth's sockets that have not joined a direct chat. @returns who has the message now: `users`, and those */
-  #tellPrivately(message: MessageRecord, { users, summaries }: Audience): ReadonlySet<string> {
-    if (summaries.length === 0 || this.directory.known(message.chatId)?.type !== 'direct') return users;
+  #tellPrivately({ type, stream }: KnownChat, message: MessageRecord, { users, summaries }: Audience): ReadonlySet<string> {
+    if (summaries.length === 0 || type !== 'direct') return users;
     const recipients = new Set(summaries.filter(({ dialect }) => dialect === DEPTH).map(({ userId }) => userId));
     recipients.delete(message.senderId);
     if (recipients.size === 0) return users;
     const told = depthOnly(privateMessage.name, toDepthMessage(message));
-    const stream = chatStream(message.chatId);
     for (const userId of recipients)
       this.publisher.toUser(userId, told, (session) => session.carries(this.prefix) && chatInterest(session, stream) === 'summary');
     return new Set([...users, ...recipients]);

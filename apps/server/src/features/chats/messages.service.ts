@@ -205,7 +205,11 @@ export class MessagesService {
    */
   async after(userId: string, chatId: string, afterSeq: number, room: Room): Promise<CatchUpPage> {
     const chat = await this.#chats.ofMember(userId, chatId);
-    const found = await this.#page(this.#storage.db, chat, userId, { afterSeq, limit: room.messages + 1 });
+    // In one snapshot: a last seq that is newer than the page would take the client past what it was not given.
+    const { found, seq } = await this.#storage.snapshot(async (db) => ({
+      found: await this.#page(db, chat, userId, { afterSeq, limit: room.messages + 1 }),
+      seq: (await readCounters(db, [chat.stream])).get(chat.stream)?.seq ?? 0,
+    }));
     const messages: MessageView[] = [];
     for (const view of found.slice(0, room.messages)) {
       const bytes = Buffer.byteLength(JSON.stringify(view.message));
@@ -217,7 +221,7 @@ export class MessagesService {
     this.#delivered(chat, userId, messages);
     const last = messages.at(-1)?.message.seq;
     const hasMore = messages.length < found.length;
-    return { messages, lastSeq: last ?? (hasMore ? afterSeq : chat.lastSeq), hasMore };
+    return { messages, lastSeq: last ?? (hasMore ? afterSeq : seq), hasMore };
   }
 
   /** Messages by id as `userId` is shown them, in the order of `ids`; the caller has checked that they may be seen. */

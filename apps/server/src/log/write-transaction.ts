@@ -2,7 +2,7 @@ import { bulkInsert, bulkSelect, bulkUpdate } from '../storage/bulk.ts';
 import type { Bindable, Database, WriteConnection } from '../storage/storage.ts';
 import type { LogEntry, StreamCounters } from './log-entry.ts';
 
-const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: true });
+const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: 'wait' });
 const INSERT_STREAMS = bulkInsert('streams', { id: 'text', version: 'int8', seq: 'int8' }, { onConflict: 'nothing' });
 const UPDATE_STREAMS = bulkUpdate('streams', { set: { version: 'int8', seq: 'int8' }, key: { id: 'text' } });
 const INSERT_LOG = bulkInsert('stream_log', {

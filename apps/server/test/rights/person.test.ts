@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ChatsService } from '../../src/features/chats/chats.service.ts';
 import { UsersService } from '../../src/features/users/users.service.ts';
 import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -179,5 +180,14 @@ onServers('the rights of a person', (server) => {
     expect(liked).toMatchObject({ title: '', body: '', is_read: false, data: { user_id: person, post_id: expect.any(String) as string } });
     const { data: audit } = ok(await server().api('GET', `/api/v2/audit?subject=${person}&action=user.erase`, { key: true }));
     expect(audit).toMatchObject([{ actor_kind: 'key' }]);
+  });
+
+  test('…also of several who are erased at once: none brings back the name of another', async () => {
+    const names = [freshId('zarqa'), freshId('zarqa')];
+    const [friend, ...people] = await makeUsers(server(), 'friend', ...names);
+    await makeGroup(server(), friend, ...people);
+    const chats = server().app.get(ChatsService);
+    await Promise.all(people.map((person) => chats.eraseMember(person)));
+    for (const name of names) expect(await tablesWith(server(), `${name}.jpg`)).toEqual(['users']);
   });
 });

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
 import type { LogEntry } from '../../log/log-entry.ts';
-import { readCounters, readEntry, readOn, rewriteEntry, type EntryPlace } from '../../log/stream-log.repository.ts';
+import { readCounters, readOn, rewriteEntry, type EntryPlace } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { ChatMembersTable, ChatsTable } from '../../storage/schema.ts';
@@ -231,7 +231,7 @@ export class ChatsService {
       await this.#queue.run([...new Set(naming.map(({ stream }) => stream))], async (tx) => {
         for (const { stream, version } of naming) {
           // As it is now: another of the members may be erased meanwhile.
-          const entry = await readEntry(tx.db, stream, version);
+          const entry = await tx.entry(stream, version);
           if (!entry) continue;
           for (const member of membersListed(entry)) if (member.userId === userId) Object.assign(member, { name: '', avatar: null });
           await rewriteEntry(tx.db, stream, version, entry.data);

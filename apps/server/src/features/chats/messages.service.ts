@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isUuid, LIMITS, v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { insertEntry, readCounters, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { insertEntry, readCounters, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
@@ -381,7 +381,7 @@ async function removeContent(tx: WriteTransaction, stream: string, row: MessageR
 async function rewriteEntries(tx: WriteTransaction, stream: string, row: MessageRow, change: Partial<MessageRecord>): Promise<void> {
   // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
   for (let at: number | undefined = row.content_version; at !== undefined;) {
-    const entry = await readEntry(tx.db, stream, at);
+    const entry = await tx.entry(stream, at);
     if (!entry) return;
     const data = entry.data as EditedMessage;
     await rewriteEntry(tx.db, stream, at, { ...data, ...change });

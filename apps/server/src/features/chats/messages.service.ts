@@ -268,22 +268,28 @@ export class MessagesService {
 
   /** Deletes everything that a person said, and the name it was said under. Others' messages stay. */
   async eraseSender(userId: string): Promise<void> {
-    // In portions, so that no commit holds up everybody else's messages.
+    // Looked for in large portions, because each look passes over all that is done; done in small ones, so that no commit holds up
+    // everybody else's messages.
+    const FOUND = 10_000;
     const PORTION = 50;
     for (;;) {
-      const portion = await findTracesOf(this.#storage.db, userId, PORTION);
-      if (portion.length === 0) return;
-      const streams = [...new Set(portion.map((message) => chatStream(message.chat_id)))];
-      await this.#queue.run(streams, async (tx) => {
-        for (const { id, chat_id } of portion) {
-          const row = await findMessage(tx.db, chat_id, id);
-          if (!row) continue;
-          if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
-          await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
-          await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
-        }
-      });
+      const found = await findTracesOf(this.#storage.db, userId, FOUND);
+      if (found.length === 0) return;
+      for (let i = 0; i < found.length; i += PORTION) await this.#eraseTraces(found.slice(i, i + PORTION));
     }
+  }
+
+  async #eraseTraces(traces: readonly { id: string; chat_id: string }[]): Promise<void> {
+    const streams = [...new Set(traces.map((message) => chatStream(message.chat_id)))];
+    await this.#queue.run(streams, async (tx) => {
+      for (const { id, chat_id } of traces) {
+        const row = await findMessage(tx.db, chat_id, id);
+        if (!row) continue;
+        if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+        await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
+        await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
+      }
+    });
   }
 
   /** @param writer who is going to write in it @throws Failure FORBIDDEN where the writer is blocked in it */

@@ -35,7 +35,7 @@ async function openLink(settings: Settings, storage: Storage, logger: Logger): P
   const options = redisOptions(settings);
   if (!options) return undefined;
   if (!settings.DATABASE_URL) logger.warn('REDIS_URL without DATABASE_URL: other nodes cannot share the embedded store');
-  return new RedisLink(options, `majlis:${await storeId(storage.db)}:`, logger);
+  return new RedisLink(options, `majlis:${await storeId(storage)}:`, logger);
 }
 
 /** What connects the nodes of one installation. */

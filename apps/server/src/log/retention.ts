@@ -27,6 +27,6 @@ export class Retention {
 
   /** Forgets one portion of what is too old at `now` (ms). @returns how many entries */
   forgetSome(tx: WriteTransaction, now: number): Promise<number> {
-    return deleteEntriesBefore(tx.db, now - this.#keptMs, PORTION);
+    return deleteEntriesBefore(tx.connection, now - this.#keptMs, PORTION);
   }
 }

@@ -1,4 +1,5 @@
-import type { Database } from '../storage/storage.ts';
+import { bulkSelect } from '../storage/bulk.ts';
+import type { Database, WriteConnection } from '../storage/storage.ts';
 import type { LogEntry, StreamCounters } from './log-entry.ts';
 
 /** The entries of `stream` after `version` that have rows of their own, in order, at most `limit`. */
@@ -82,8 +83,15 @@ export async function rewriteEntry(db: Database, stream: string, version: number
     .execute();
 }
 
-/** Deletes at most `limit` entries from before `time` (ms). @returns how many */
-export async function deleteEntriesBefore(db: Database, time: number, limit: number): Promise<number> {
+const LOCK_IDLE_STREAMS = bulkSelect('streams', ['id'], 'id', { lock: 'skip locked' });
+
+/**
+ * Deletes entries from before `time` (ms), of the `limit` oldest those of streams that nobody is writing to: waiting for a stream, behind
+ * the locks that the transaction has already, two nodes would deadlock.
+ * @returns how many there were, of streams in use too
+ */
+export async function deleteEntriesBefore(connection: WriteConnection, time: number, limit: number): Promise<number> {
+  const { db } = connection;
   const old = await db
     .selectFrom('stream_log')
     .select(['stream', 'version'])
@@ -91,14 +99,13 @@ export async function deleteEntriesBefore(db: Database, time: number, limit: num
     .orderBy('created_at')
     .limit(limit)
     .execute();
-  if (old.length === 0) return 0;
   // By stream and highest version: an entry's predecessors are older than it.
   const upTo = new Map<string, number>();
   for (const { stream, version } of old) upTo.set(stream, Math.max(version, upTo.get(stream) ?? 0));
-  // In an order that all nodes share, like every lock on streams.
-  for (const [stream, version] of [...upTo].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    await db.updateTable('streams').set({ forgotten: version }).where('id', '=', stream).where('forgotten', '<', version).execute();
-    await db.deleteFrom('stream_log').where('stream', '=', stream).where('version', '<=', version).execute();
+  for (const { id } of await connection.selectMany<{ id: string }>(LOCK_IDLE_STREAMS, [...upTo.keys()])) {
+    const version = upTo.get(id)!;
+    await db.updateTable('streams').set({ forgotten: version }).where('id', '=', id).where('forgotten', '<', version).execute();
+    await db.deleteFrom('stream_log').where('stream', '=', id).where('version', '<=', version).execute();
   }
   return old.length;
 }

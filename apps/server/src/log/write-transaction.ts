@@ -1,8 +1,9 @@
 import { bulkInsert, bulkSelect, bulkUpdate } from '../storage/bulk.ts';
 import type { Bindable, Database, WriteConnection } from '../storage/storage.ts';
 import type { LogEntry, StreamCounters } from './log-entry.ts';
+import { readEntry } from './stream-log.repository.ts';
 
-const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: true });
+const LOCK_STREAMS = bulkSelect('streams', ['id', 'version', 'seq'], 'id', { lock: 'wait' });
 const INSERT_STREAMS = bulkInsert('streams', { id: 'text', version: 'int8', seq: 'int8' }, { onConflict: 'nothing' });
 const UPDATE_STREAMS = bulkUpdate('streams', { set: { version: 'int8', seq: 'int8' }, key: { id: 'text' } });
 const INSERT_LOG = bulkInsert('stream_log', {
@@ -34,6 +35,8 @@ export class WriteTransaction {
   readonly #entries: LogEntry[] = [];
   /** The entries as rows of the log. */
   readonly #rows: Bindable[][] = [];
+  /** How many of them the log has already. */
+  #written = 0;
   /** The streams whose next message number was taken, in that order. */
   readonly #numbered: LockedStream[] = [];
 
@@ -105,12 +108,29 @@ export class WriteTransaction {
     return version;
   }
 
+  /** The entry of this very version of a locked stream, where it has a row of its own: also one that this transaction has appended. */
+  async entry(stream: string, version: number): Promise<LogEntry | undefined> {
+    if (version > this.stream(stream).lockedVersion) await this.#write();
+    return readEntry(this.db, stream, version);
+  }
+
+  async #write(): Promise<void> {
+    await this.connection.insertMany(INSERT_LOG, this.#rows.slice(this.#written));
+    this.#written = this.#rows.length;
+  }
+
   /**
    * Runs `work`; where it throws, what it wrote and appended is undone and the transaction goes on with the rest of the batch.
    * @throws what `work` threw
    */
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    const before = { entries: this.#entries.length, rows: this.#rows.length, numbered: this.#numbered.length, streams: this.#streams.size };
+    const before = {
+      entries: this.#entries.length,
+      rows: this.#rows.length,
+      written: this.#written,
+      numbered: this.#numbered.length,
+      streams: this.#streams.size,
+    };
     try {
       return await this.connection.savepoint(work);
     } catch (error) {
@@ -119,6 +139,7 @@ export class WriteTransaction {
       for (const { stream } of this.#entries.splice(before.entries)) (this.stream(stream) as LockedStream).version--;
       for (const stream of this.#numbered.splice(before.numbered)) stream.seq--;
       this.#rows.length = before.rows;
+      this.#written = before.written;
       // Going back to a savepoint gives up the locks that were taken after it.
       for (const id of [...this.#streams.keys()].slice(before.streams)) this.#streams.delete(id);
       throw error;
@@ -133,7 +154,7 @@ export class WriteTransaction {
       changed.push([stream.version, stream.seq, id]);
     }
     await this.connection.updateMany(UPDATE_STREAMS, changed);
-    await this.connection.insertMany(INSERT_LOG, this.#rows);
+    await this.#write();
     return this.#entries;
   }
 

@@ -88,9 +88,18 @@ export function bulkUpdate(table: string, parts: { set: Columns; key: Columns; o
   };
 }
 
-/** `select columns from table where key = …`; `lock` takes the rows' locks in key order, so that two nodes cannot deadlock over them. */
-export function bulkSelect(table: string, columns: readonly string[], key: string, options: { lock?: boolean } = {}): BulkSelect {
+/**
+ * `select columns from table where key = …`; `lock` takes the rows' locks in key order, so that two nodes cannot deadlock over them, or with
+ * `skip locked` those only that nobody else has.
+ */
+export function bulkSelect(
+  table: string,
+  columns: readonly string[],
+  key: string,
+  options: { lock?: 'wait' | 'skip locked' } = {},
+): BulkSelect {
   const select = `select ${columns.join(', ')} from ${table}`;
-  const postgres = `${select} where ${key} = any($1::text[]) order by ${key}${options.lock ? ' for update' : ''}`;
+  const lock = { wait: ' for update', 'skip locked': ' for update skip locked' };
+  const postgres = `${select} where ${key} = any($1::text[]) order by ${key}${options.lock ? lock[options.lock] : ''}`;
   return { kind: 'select', name: nameOf(postgres), sqlite: `${select} where ${key} = ?`, postgres };
 }

@@ -169,6 +169,16 @@ onServers('changing messages', (server) => {
     expect(events[0]).toMatchObject({ event: 'chat:message:new', data: { id: kept.message_id, content: 'stays' } });
   });
 
+  test('…nor where it was edited and deleted in the same moment, and so in one commit', async () => {
+    const { annas, chat } = await trio();
+    const of = { chat_id: chat.id, message_id: (await say(annas, chat.id, 'the first secret')).message_id };
+    const edited = [1, 2].map((i) => annas.ask('chat:message:edit', { ...of, content: `another secret ${i}` }));
+    await Promise.all([...edited, annas.ask('chat:message:delete', of)]);
+    const entries = await readEntries(server().app.get<Storage>(STORAGE).db, `chat:${chat.id}`, 0, 100);
+    expect(entries.map(({ kind }) => kind)).toEqual(['message.created', 'message.edited', 'message.edited', 'message.deleted']);
+    expect(JSON.stringify(entries)).not.toContain('secret');
+  });
+
   test("`chat:message:react` is acknowledged `{status:'ok'}`, then `chat:message:reaction {chat_id, message_id, user_id, emoji, on, count}`", async () => {
     const { anna, boris, clara, annas, boriss, claras, chat } = await trio();
     const { message_id } = await say(annas, chat.id, 'react');

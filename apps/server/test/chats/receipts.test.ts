@@ -307,6 +307,24 @@ onServers('receipts', (server) => {
       expect(receiptsOf(annas, 'read')).toHaveLength(12);
     });
 
+    test('"Being … removed from it takes effect on connected sockets at once": no receipts of what one had said come any more', async () => {
+      const [anna, boris, clara] = await makeUsers(server(), 'Anna', 'Boris', 'Clara');
+      const chat = await makeGroup(server(), anna, boris, clara);
+      const [annas, claras] = await v2Clients(server(), anna, clara);
+      await say(claras, chat.id, 'before');
+      const { message_id } = await say(annas, chat.id, 'mine');
+      await claras.next('chat:message:delivered');
+      expect((await server().api('DELETE', `/api/v2/chats/${chat.id}/members/${clara}`, { as: anna })).status).toBe(204);
+      await claras.next('chat:removed');
+      const before = claras.all.length;
+      await fetchMessages(server(), boris, chat.id);
+      await server().api('POST', `/api/v2/chats/${chat.id}/read`, { as: boris, body: { message_id } });
+      // What is told to her comes before what is told to those who are in.
+      await annas.next('chat:message:read');
+      await caughtUp(claras);
+      expect(heardSince(claras, before)).toEqual([]);
+    });
+
     test('"In chats of more than 100 members receipts are kept as counts and not pushed one by one"', async () => {
       const [anna, boris, ...crowd] = [...(await makeUsers(server(), 'Anna', 'Boris')), ...(await makeCrowd(server(), 99))] as [
         string,

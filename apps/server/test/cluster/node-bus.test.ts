@@ -1,4 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { redisOptions } from '../../src/cluster/cluster.module.ts';
@@ -9,6 +11,7 @@ import { freshId, JWT_SECRET, startServer, type TestServer } from '../support/se
 import { closeClients, connected } from '../support/sockets.ts';
 import { CLUSTER_MISSING, cutOff, linked, linkOf, startCluster, type Cluster } from './cluster.ts';
 
+const REDIS_URL = process.env['TEST_REDIS_URL'];
 const WORD = busKind<{ word: string | number }>('test.word');
 
 /** What a node hears on the bus from now on. */
@@ -142,6 +145,22 @@ test('on one node, without Redis, the bus takes what is said and tells nobody', 
   await node.stop();
   expect(heard).toEqual([]);
 });
+
+test.skipIf(REDIS_URL === undefined)(
+  'with Redis and the embedded store it starts, as one node, and keeps the name of its store',
+  async () => {
+    const DATA_DIR = mkdtempSync(join(tmpdir(), 'majlis-bus-'));
+    const channels: string[] = [];
+    for (let start = 0; start < 2; start++) {
+      const node = await startServer({ DATA_DIR, REDIS_URL });
+      await linked(node);
+      channels.push(linkOf(node).key('x'));
+      await node.stop();
+    }
+    rmSync(DATA_DIR, { recursive: true });
+    expect(channels[0]).toBe(channels[1]);
+  },
+);
 
 test.each([
   [{}, undefined],

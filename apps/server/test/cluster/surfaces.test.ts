@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ChatDirectory } from '../../src/features/chats/chat-directory.ts';
 import { closeFeeds, following, newOrder, newStaff, type FeedClient } from '../orders/feed-client.ts';
 import { catchUp, heard, upTo } from '../sync/streams.ts';
 import { join, makeTicket, openTicket, patchTicket, send, supportClient } from '../tickets/tickets.ts';
@@ -127,6 +128,21 @@ describe.skipIf(CLUSTER_MISSING)('"A message sent through any surface reaches ev
     const { message_id } = await say(annas, chat.id, 'are you there?');
     ok(await b.api('GET', `/api/v2/chats/${chat.id}/messages`, { as: boris }));
     expect(await annas.next('chat:message:delivered')).toMatchObject({ message_id, delivered_to: boris });
+  });
+
+  test('"when the message was written to a connected socket of that recipient": also where memory had dropped the chat', async () => {
+    const { chat, clients, boris, clara } = await trio();
+    await say(clients[0], chat.id, 'known');
+    await clients[0].count('chat:message:delivered', 2);
+    // As after Redis was away.
+    b.app.get(ChatDirectory, { strict: false }).forgetAll();
+    const sent = [await say(clients[0], chat.id, 'one'), await say(clients[0], chat.id, 'two')];
+    const told = await clients[0].count('chat:message:delivered', 6);
+    expect(told.filter(({ delivered_to }) => delivered_to === boris).map(({ message_id }) => message_id as string)).toEqual([
+      expect.any(String),
+      ...sent.map(({ message_id }) => message_id),
+    ]);
+    expect(told.filter(({ delivered_to }) => delivered_to === clara)).toHaveLength(3);
   });
 
   test('a chat that is made, and its first messages, reach who is connected elsewhere', async () => {

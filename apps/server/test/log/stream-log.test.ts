@@ -40,13 +40,13 @@ for (const engine of ENGINES) {
     const versionsOf = async (id: string) => (await readEntries(storage.db, id, 0, 1_000)).map(({ version }) => version);
     /** Entries whose times are told: versions 1, 2, 3 … */
     const appendAt = (id: string, ...times: number[]) =>
-      storage.transaction((connection) =>
+      queue.run([id], ({ connection }) =>
         connection.insertMany(
           INSERT_LOG,
           times.map((time, i) => [id, i + 1, 0, 'changed', '{}', time]),
         ),
       );
-    const forget = (time: number, limit = 1_000) => queue.run([], (tx) => deleteEntriesBefore(tx.db, time, limit));
+    const forget = (time: number, limit = 1_000) => queue.run([], (tx) => deleteEntriesBefore(tx.connection, time, limit));
 
     test('readEntries gives what follows a version, in order, at most the limit, and of this stream only', async () => {
       await append(stream, ...upTo(12));

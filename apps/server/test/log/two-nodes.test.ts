@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Follower } from '../../src/log/follower.ts';
 import type { LogEntry } from '../../src/log/log-entry.ts';
-import { readCounters, readEntries } from '../../src/log/stream-log.repository.ts';
+import { deleteEntriesBefore, readCounters, readEntries } from '../../src/log/stream-log.repository.ts';
 import { WriteQueue, type Command } from '../../src/log/write-queue.ts';
 import type { WriteTransaction } from '../../src/log/write-transaction.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -148,6 +148,16 @@ describe.skipIf(postgres.missing)('two nodes on one PostgreSQL', () => {
     );
     expect(versions).toEqual([1, 1]);
     expect(attempts.toSorted()).toEqual([1, 2]);
+  });
+
+  test('old entries of a stream that is being written to are forgotten when it is not: nobody waits for the other, whatever each has locked', async () => {
+    const [busy, idle] = [`${stream}:busy`, `${stream}:idle`];
+    await nodes[0].queue.run([busy, idle], async (tx) => [tx.append(busy, 'old', {}), tx.append(idle, 'old', {})]);
+    const forget = () => nodes[1].queue.run([], (tx) => deleteEntriesBefore(tx.connection, Date.now() + 1, 100_000));
+    await nodes[0].queue.run([busy], forget);
+    expect([await versionsOf(busy), await versionsOf(idle)]).toEqual([[1], []]);
+    await forget();
+    expect(await versionsOf(busy)).toEqual([]);
   });
 
   test('a job that locks what another node has just begun sees it', async () => {

@@ -34,7 +34,7 @@ for (const engine of SERVER_ENGINES) {
     });
     const acknowledge = async (id: number) => (await server.api('POST', `/api/orders/${id}/ack`, { as: clerk })).body;
     const forgetAll = () =>
-      server.app.get(WriteQueue, { strict: false }).run([], (tx) => deleteEntriesBefore(tx.db, Date.now() + 1, 100_000));
+      server.app.get(WriteQueue, { strict: false }).run([], (tx) => deleteEntriesBefore(tx.connection, Date.now() + 1, 100_000));
 
     test.each(['since', 'since_version'] as const)(
       'a clerk whose network is cut while fifty orders come sees all fifty once, in order, on return: %s',

@@ -1,4 +1,7 @@
+import type { KyselyPlugin } from 'kysely';
 import { expect, test } from 'vitest';
+import { ChatsService } from '../../src/features/chats/chats.service.ts';
+import { MessagesService } from '../../src/features/chats/messages.service.ts';
 import { UsersService } from '../../src/features/users/users.service.ts';
 import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -179,5 +182,39 @@ onServers('the rights of a person', (server) => {
     expect(liked).toMatchObject({ title: '', body: '', is_read: false, data: { user_id: person, post_id: expect.any(String) as string } });
     const { data: audit } = ok(await server().api('GET', `/api/v2/audit?subject=${person}&action=user.erase`, { key: true }));
     expect(audit).toMatchObject([{ actor_kind: 'key' }]);
+  });
+
+  test('…of one who wrote much too: their messages are looked for once, not for each portion that is erased', async () => {
+    const [person, friend] = await makeUsers(server(), 'person', 'friend');
+    const chat = await makeGroup(server(), person, friend);
+    const client = await v2Client(server(), person);
+    await Promise.all(Array.from({ length: 120 }, (_, i) => say(client, chat.id, `text ${i}`)));
+    const storage = server().app.get<Storage>(STORAGE);
+    const { db } = storage;
+    const looks = new Set<unknown>();
+    const watch: KyselyPlugin = {
+      transformQuery({ node, queryId }) {
+        // What else is read of messages asks for no lack of a picture.
+        if (/"sender_avatar".*"is not"/.test(JSON.stringify(node))) looks.add(queryId);
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    };
+    Object.assign(storage, { db: db.withPlugin(watch) });
+    await server().app.get(MessagesService).eraseSender(person);
+    Object.assign(storage, { db });
+    // Found, and then none.
+    expect(looks.size).toBe(2);
+    const { data } = ok(await server().api('GET', `/api/v2/chats/${chat.id}/messages?limit=100`, { as: friend }));
+    expect(new Set(data.map(({ content }: { content: string }) => content))).toEqual(new Set(['']));
+  });
+
+  test('…also of several who are erased at once: none brings back the name of another', async () => {
+    const names = [freshId('zarqa'), freshId('zarqa')];
+    const [friend, ...people] = await makeUsers(server(), 'friend', ...names);
+    await makeGroup(server(), friend, ...people);
+    const chats = server().app.get(ChatsService);
+    await Promise.all(people.map((person) => chats.eraseMember(person)));
+    for (const name of names) expect(await tablesWith(server(), `${name}.jpg`)).toEqual(['users']);
   });
 });

@@ -292,7 +292,7 @@ for (const engine of ENGINES) {
       expect(await find(user, 'forgotten', { limit: 200 })).toHaveLength(100);
       await node.messages.edit(asActor(user), chat, ids[3]!, 'forgotten replacement');
       await node.messages.remove(asActor(user), chat, ids[4]!);
-      await node.queue.run([], (tx) => deleteEntriesBefore(tx.db, Date.now() + 1_000, 1_000_000));
+      await node.queue.run([], (tx) => deleteEntriesBefore(tx.connection, Date.now() + 1_000, 1_000_000));
       await say(user, chat, 'forgotten last');
       expect(await find(user, 'forgotten', { limit: 200 })).toHaveLength(100);
       expect(await find(user, 'forgotten replacement')).toHaveLength(1);

@@ -1,5 +1,8 @@
 import { LIMITS, type v2 } from '@majlis/contract';
+import type { KyselyPlugin } from 'kysely';
 import { expect, test } from 'vitest';
+import { STORAGE } from '../../src/storage/storage.module.ts';
+import type { Database, Storage } from '../../src/storage/storage.ts';
 import { makeDirect, makeGroup, makeUsers, onServers, say, v2Clients } from '../support/chats.ts';
 import type { Client } from '../support/sockets.ts';
 
@@ -56,6 +59,33 @@ onServers('chat:sync', (server) => {
       ['three', 'delivered', 1],
     ]);
     expect([anna, boris]).toHaveLength(2);
+  });
+
+  test('`last_seq` is not that of a message that came while the answer was made and is not in it', async () => {
+    const { annas, boriss, chat } = await pair();
+    await say(annas, chat.id, 'one');
+    await boriss.next('chat:message:new');
+    const storage = server().app.get<Storage>(STORAGE, { strict: false });
+    const { db, snapshot } = storage;
+    let late: Promise<unknown> | undefined;
+    const saying: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      // After what is read first.
+      async transformResult({ result }) {
+        await (late ??= say(annas, chat.id, 'two'));
+        return result;
+      },
+    };
+    Object.assign(storage, {
+      db: db.withPlugin(saying),
+      snapshot: <T>(work: (db: Database) => Promise<T>) => snapshot((read) => work(read.withPlugin(saying))),
+    });
+    try {
+      expect((await ask(boriss, { [chat.id]: 1 }))[chat.id]).toEqual({ messages: [], last_seq: 1, has_more: false });
+    } finally {
+      Object.assign(storage, { db, snapshot });
+    }
+    expect(seqs((await ask(boriss, { [chat.id]: 1 }))[chat.id]!)).toEqual([2]);
   });
 
   test('an answer holds at most 200 messages over all its chats, and `last_seq` is from where to ask on', async () => {

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Failure } from '../../errors.ts';
 import { isUuid } from '@majlis/contract';
 import { Follower } from '../../log/follower.ts';
-import { streamKind } from '../../log/log-entry.ts';
+import { streamKind, type LogEntry } from '../../log/log-entry.ts';
 import { readCounters } from '../../log/stream-log.repository.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
-import type { Storage } from '../../storage/storage.ts';
+import type { Database, Storage } from '../../storage/storage.ts';
 import { BlocksService, USER_BLOCKED, type UserBlocked } from '../users/blocks.service.ts';
 import { DIRECTORY_STREAM } from '../users/user-directory.ts';
 import { CHAT_PREFIX, chatIdOf, chatStream } from './chat-id.ts';
@@ -46,8 +46,7 @@ export interface UnstoredDelivery {
 
 /** A chat that is being read, and what the log said of it meanwhile. */
 interface Loading {
-  version: number;
-  lastSeq: number;
+  readonly heard: LogEntry[];
   readonly chat: Promise<KnownChat | undefined>;
 }
 
@@ -97,12 +96,17 @@ export class ChatDirectory {
       // A load that began before this entry may have read what was before it.
       if (CHANGES_MEMBERS.has(entry.kind)) return this.forget(chatIdOf(entry.stream));
       const chat = this.#byStream.get(entry.stream);
-      if (!chat || entry.version <= chat.version) return;
-      // What this node did not hear of may have changed the members.
-      if (entry.version > chat.version + 1) return this.forget(chat.id);
-      chat.version = entry.version;
-      if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
+      if (chat) this.#hear(chat, entry);
+      else if (this.#loading.size > 0) this.#loading.get(chatIdOf(entry.stream))?.heard.push(entry);
     }, CHAT_PREFIX);
+  }
+
+  #hear(chat: KnownChat, entry: LogEntry): void {
+    if (entry.version <= chat.version) return;
+    // What this node did not hear of may have changed the members.
+    if (entry.version > chat.version + 1) return this.forget(chat.id);
+    chat.version = entry.version;
+    if (entry.kind === 'message.created') chat.lastSeq = (entry.data as { seq: number }).seq;
   }
 
   /** The chat where memory knows it. Of one that this node does not follow it may be old: for what goes to sockets here, not for who may do what. */
@@ -114,6 +118,23 @@ export class ChatDirectory {
   current(chatId: string): KnownChat | undefined {
     const chat = this.#chats.get(chatId);
     return chat && this.#follower.follows(chat.stream) ? chat : undefined;
+  }
+
+  /**
+   * Calls `work` with the chat as memory knows it: at once, or when it is loaded, in the order of the calls. For what passes: where the
+   * chat cannot be loaded nothing is done.
+   */
+  whenKnown(chatId: string, work: (chat: KnownChat) => void): void {
+    const chat = this.#chats.get(chatId);
+    if (chat) work(chat);
+    else void this.#whenLoaded(chatId, work).catch(() => undefined);
+  }
+
+  // What was dropped while it was loaded is loaded again: what `work` notes on it, its successor would not know.
+  async #whenLoaded(chatId: string, work: (chat: KnownChat) => void): Promise<void> {
+    let chat: KnownChat | undefined;
+    while (!(chat = this.#chats.get(chatId))) await this.get(chatId);
+    work(chat);
   }
 
   /** The chat, as it is now. @throws Failure CHAT_NOT_FOUND where there is none, or the id has another form */
@@ -195,7 +216,7 @@ export class ChatDirectory {
   #load(chatId: string): Promise<KnownChat | undefined> {
     const underWay = this.#loading.get(chatId);
     if (underWay) return underWay.chat;
-    const loading: Loading = { version: 0, lastSeq: 0, chat: this.#read(chatId) };
+    const loading: Loading = { heard: [], chat: this.#read(chatId) };
     this.#loading.set(chatId, loading);
     const isCurrent = () => this.#loading.get(chatId) === loading && this.#loading.delete(chatId);
     loading.chat.then(
@@ -208,34 +229,34 @@ export class ChatDirectory {
 
   async #read(chatId: string): Promise<KnownChat | undefined> {
     for (;;) {
-      const stored = this.#stored;
-      const chat = await this.#readOnce(chatId);
-      if (stored === this.#stored) return chat;
+      let stored: number;
+      const chat = await this.#storage.snapshot((db) => {
+        // Not before: while many wait for a connection something is always being stored.
+        stored = this.#stored;
+        return this.#readOnce(db, chatId);
+      });
+      if (this.#stored === stored!) return chat;
     }
   }
 
-  #readOnce(chatId: string): Promise<KnownChat | undefined> {
+  async #readOnce(db: Database, chatId: string): Promise<KnownChat | undefined> {
     const readAt = performance.now();
-    return this.#storage.snapshot(async (db) => {
-      const chat = await findChat(db, chatId);
-      if (!chat) return undefined;
-      const stream = chatStream(chatId);
-      const counters = (await readCounters(db, [stream])).get(stream) ?? { version: 0, seq: 0 };
-      const members = new Map<string, Membership>();
-      for (const row of await readMemberships(db, chatId)) {
-        const ahead = row.delivered_ahead === null ? [] : (JSON.parse(row.delivered_ahead) as [number, number][]);
-        members.set(row.user_id, { delivered: { watermark: row.delivered_seq, ahead }, readSeq: row.read_seq });
-      }
-      const { version, seq: lastSeq } = counters;
-      const [one, other] = members.keys();
-      const blocked = chat.type === 'direct' ? await this.#blocks.blockedAmong(db, one!, other!) : undefined;
-      return { id: chatId, stream, key: chat.key, type: chat.type, createdBy: chat.created_by, members, blocked, readAt, version, lastSeq };
-    });
+    const chat = await findChat(db, chatId);
+    if (!chat) return undefined;
+    const stream = chatStream(chatId);
+    const counters = (await readCounters(db, [stream])).get(stream) ?? { version: 0, seq: 0 };
+    const members = new Map<string, Membership>();
+    for (const row of await readMemberships(db, chatId)) {
+      const ahead = row.delivered_ahead === null ? [] : (JSON.parse(row.delivered_ahead) as [number, number][]);
+      members.set(row.user_id, { delivered: { watermark: row.delivered_seq, ahead }, readSeq: row.read_seq });
+    }
+    const { version, seq: lastSeq } = counters;
+    const [one, other] = members.keys();
+    const blocked = chat.type === 'direct' ? await this.#blocks.blockedAmong(db, one!, other!) : undefined;
+    return { id: chatId, stream, key: chat.key, type: chat.type, createdBy: chat.created_by, members, blocked, readAt, version, lastSeq };
   }
 
-  #keep(chat: KnownChat, loading: Loading): void {
-    chat.version = Math.max(chat.version, loading.version);
-    chat.lastSeq = Math.max(chat.lastSeq, loading.lastSeq);
+  #keep(chat: KnownChat, { heard }: Loading): void {
     for (const unstored of [this.#storing, this.#unstored]) {
       for (const [userId, delivered] of unstored.get(chat.id) ?? []) {
         const member = chat.members.get(userId);
@@ -249,5 +270,6 @@ export class ChatDirectory {
       if (this.#memberships <= KEPT_MEMBERSHIPS) break;
       if (id !== chat.id) this.forget(id);
     }
+    for (const entry of heard) this.#hear(chat, entry);
   }
 }

@@ -11,7 +11,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { SyncService } from '../sync/sync.service.ts';
 import { UserStreams } from '../users/user-streams.ts';
 import { chatStream } from './chat-id.ts';
-import { ChatDirectory } from './chat-directory.ts';
+import { ChatDirectory, type KnownChat } from './chat-directory.ts';
 import type { ChatAdded, ChatRemoved, DeletedMessage } from './chat-entries.ts';
 import { CHAT_PROJECTIONS } from './chats.projection.ts';
 import { readChatIds, unreadCounts } from './chats.repository.ts';
@@ -86,9 +86,12 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
       streamsOf: (userId) => this.topics(userId),
       fetched: (userId, stream, entries) => this.#fetched(userId, stream, entries),
     });
-    this.receipts.onDelivered((deliveries) => deliveries.forEach((delivery) => this.#tellDelivered(delivery)));
-    this.reading.onRead((receipt) => this.#tellRead(receipt));
-    this.typists.onTyping((typing) => void this.#tellTyping(typing));
+    // It may be of another node, and the chat not in memory here.
+    this.receipts.onDelivered((deliveries) => {
+      for (const delivery of deliveries) this.directory.whenKnown(delivery.chatId, (chat) => this.#tellDelivered(chat, delivery));
+    });
+    this.reading.onRead((receipt) => this.directory.whenKnown(receipt.chatId, (chat) => this.#tellRead(chat, receipt)));
+    this.typists.onTyping((typing) => this.directory.whenKnown(typing.chatId, () => this.#tellTyping(typing)));
     this.sessions.onClose((session) => this.typists.disconnected(session.id));
     this.userStreams.onPublished((userId, entry) => this.#membershipChanged(userId, entry));
   }
@@ -116,8 +119,11 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   published(entry: LogEntry, audience: Audience): void {
-    if (entry.kind === MESSAGE_CREATED)
-      this.receipts.live(entry.data as MessageRecord, this.#tellPrivately(entry.data as MessageRecord, audience));
+    if (entry.kind === MESSAGE_CREATED) {
+      const message = entry.data as MessageRecord;
+      // The audience may be kept longer than the chat.
+      this.directory.whenKnown(message.chatId, (chat) => this.receipts.live(chat, message, this.#tellPrivately(chat, message, audience)));
+    }
     if (audience.summaries.length === 0 || !CHANGES_LAST_MESSAGE.has(entry.kind)) return;
     const sessions = audience.summaries.filter(({ dialect }) => dialect === 'v2');
     const { chatId, seq } = entry.data as MessageRecord | DeletedMessage;
@@ -126,13 +132,12 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
   }
 
   /** `private:message` to Depth's sockets that have not joined a direct chat. @returns who has the message now: `users`, and those */
-  #tellPrivately(message: MessageRecord, { users, summaries }: Audience): ReadonlySet<string> {
-    if (summaries.length === 0 || this.directory.known(message.chatId)?.type !== 'direct') return users;
+  #tellPrivately({ type, stream }: KnownChat, message: MessageRecord, { users, summaries }: Audience): ReadonlySet<string> {
+    if (summaries.length === 0 || type !== 'direct') return users;
     const recipients = new Set(summaries.filter(({ dialect }) => dialect === DEPTH).map(({ userId }) => userId));
     recipients.delete(message.senderId);
     if (recipients.size === 0) return users;
     const told = depthOnly(privateMessage.name, toDepthMessage(message));
-    const stream = chatStream(message.chatId);
     for (const userId of recipients)
       this.publisher.toUser(userId, told, (session) => session.carries(this.prefix) && chatInterest(session, stream) === 'summary');
     return new Set([...users, ...recipients]);
@@ -145,68 +150,66 @@ export class ChatsEmitter implements OnModuleInit, StreamKind {
     } else if (kind === 'chat.removed') this.interests.remove(userId, this.prefix, chatStream((data as ChatRemoved).chatId));
   }
 
-  #tellDelivered({ chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
+  #tellDelivered({ members, stream }: KnownChat, { chatId, messageId, senderId, deliveredTo, deliveredAt }: Delivery): void {
+    // Removed since they wrote.
+    if (!members.has(senderId)) return;
     // Written by hand, as one goes out for each message and recipient: ids that the server makes need no escaping, a user's may.
     const head = `{"message_id":"${messageId}","chat_id":"${chatId}","delivered_to":`;
     const tail = `,"delivered_at":"${isoTime(deliveredAt)}"}`;
     const receipts = deliveredTo.map((userId) => `${head}${JSON.stringify(userId)}${tail}`);
-    const stream = this.directory.known(chatId)?.stream ?? chatStream(chatId);
     const wants = (session: Session) =>
       session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, stream) === 'full';
     this.publisher.manyToUser(senderId, serverEvents.messageDelivered.name, receipts, wants);
   }
 
-  #tellRead(receipt: ReadReceipt): void {
-    const stream = chatStream(receipt.chatId);
-    if (receipt.messages.length > 0 && receipt.tellSenders) void this.#tellReadInDepth(receipt);
+  #tellRead(chat: KnownChat, receipt: ReadReceipt): void {
+    if (receipt.messages.length === 0) return;
+    if (receipt.tellSenders) this.#tellReadInDepth(receipt);
     for (const { id, senderId } of receipt.messages) {
       const data = { message_id: id, chat_id: receipt.chatId, read_by: receipt.readBy, read_at: isoTime(receipt.readAt) };
       const project = v2Only(serverEvents.messageRead.name, data);
-      const wants = (session: Session) => session.id !== receipt.sessionId && chatInterest(session, stream) === 'full';
-      if (receipt.tellSenders) this.publisher.toUser(senderId, project, wants);
+      const wants = (session: Session) => session.id !== receipt.sessionId && chatInterest(session, chat.stream) === 'full';
+      // Who was removed since they wrote is told no more.
+      if (receipt.tellSenders && chat.members.has(senderId)) this.publisher.toUser(senderId, project, wants);
       this.publisher.toUser(receipt.readBy, project, wants);
     }
-    if (receipt.messages.length > 0) void this.#countAgain(receipt);
+    this.#countAgain(chat, receipt.readBy);
   }
 
   /** The reader's sockets that have not joined the chat list it with another `unread_count` now. */
-  async #countAgain({ chatId, readBy }: ReadReceipt): Promise<void> {
+  #countAgain({ id: chatId, stream, lastSeq }: KnownChat, readBy: string): void {
     const sessions = [...this.sessions.of(readBy)].filter(
-      (session) => session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, chatStream(chatId)) === 'summary',
+      (session) => session.dialect === 'v2' && session.carries(this.prefix) && chatInterest(session, stream) === 'summary',
     );
     if (sessions.length === 0) return;
-    const chat = this.directory.known(chatId) ?? (await this.directory.get(chatId).catch(() => undefined));
-    if (!chat) return;
     // One that waits to be made counts after this; it is not for fewer.
     const waiting = this.#summaries.get(chatId);
-    const seq = Math.max(chat.lastSeq, waiting?.seq ?? 0);
+    const seq = Math.max(lastSeq, waiting?.seq ?? 0);
     void this.#summarize({ chatId, seq, sessions: [...new Set([...(waiting?.sessions ?? []), ...sessions])] });
   }
 
   /** Depth tells everybody in the conversation how far somebody has read, at once for all messages. */
-  async #tellReadInDepth({ chatId, messageId, readBy, readAt, sessionId }: ReadReceipt): Promise<void> {
+  #tellReadInDepth({ chatId, messageId, readBy, readAt, sessionId }: ReadReceipt): void {
     const data = { conversationId: chatId, messageId, userId: readBy, readAt: isoTime(readAt) };
     const project = (view: string) => {
       const names = namesOf(view);
       return names && { event: names.read, data };
     };
-    await this.#tellChat(chatId, project, sessionId);
+    this.#tellChat(chatId, project, sessionId);
   }
 
-  async #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): Promise<void> {
+  #tellTyping({ chatId, userId, userName, isTyping, sessionId }: Typing): void {
     const project = (view: string) => {
       if (view === 'v2')
         return { event: serverEvents.typing.name, data: { chat_id: chatId, user_id: userId, user_name: userName, is_typing: isTyping } };
       const names = namesOf(view);
       return names && { event: names.typing, data: { userId, userName, conversationId: chatId, isTyping } };
     };
-    await this.#tellChat(chatId, project, sessionId);
+    this.#tellChat(chatId, project, sessionId);
   }
 
   /** Gives a passing event to the sockets in a chat, but for the one whose doing it is. */
-  async #tellChat(chatId: string, project: Parameters<Publisher['toStream']>[1], sessionId: string | null): Promise<void> {
-    // It may be of another node, and the chat not in memory here. Where the store is away nobody is told: it passes.
-    if (!this.directory.known(chatId)) await this.directory.get(chatId).catch(() => undefined);
+  #tellChat(chatId: string, project: Parameters<Publisher['toStream']>[1], sessionId: string | null): void {
     this.publisher.toStream(chatStream(chatId), project, (session) => session.id === sessionId);
   }
 

@@ -228,10 +228,13 @@ export class ChatsService {
       at = entries.length < PORTION ? undefined : entries.at(-1);
       const naming = entries.filter((entry) => membersListed(entry).some((member) => member.userId === userId));
       if (naming.length === 0) continue;
-      await this.#queue.run([], async (tx) => {
-        for (const entry of naming) {
+      await this.#queue.run([...new Set(naming.map(({ stream }) => stream))], async (tx) => {
+        for (const { stream, version } of naming) {
+          // As it is now: another of the members may be erased meanwhile.
+          const entry = await tx.entry(stream, version);
+          if (!entry) continue;
           for (const member of membersListed(entry)) if (member.userId === userId) Object.assign(member, { name: '', avatar: null });
-          await rewriteEntry(tx.db, entry.stream, entry.version, entry.data);
+          await rewriteEntry(tx.db, stream, version, entry.data);
         }
       });
     }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isUuid, LIMITS, v2 } from '@majlis/contract';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { insertEntry, readCounters, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { insertEntry, readCounters, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import { STORAGE } from '../../storage/storage.module.ts';
@@ -205,7 +205,11 @@ export class MessagesService {
    */
   async after(userId: string, chatId: string, afterSeq: number, room: Room): Promise<CatchUpPage> {
     const chat = await this.#chats.ofMember(userId, chatId);
-    const found = await this.#page(this.#storage.db, chat, userId, { afterSeq, limit: room.messages + 1 });
+    // In one snapshot: a last seq that is newer than the page would take the client past what it was not given.
+    const { found, seq } = await this.#storage.snapshot(async (db) => ({
+      found: await this.#page(db, chat, userId, { afterSeq, limit: room.messages + 1 }),
+      seq: (await readCounters(db, [chat.stream])).get(chat.stream)?.seq ?? 0,
+    }));
     const messages: MessageView[] = [];
     for (const view of found.slice(0, room.messages)) {
       const bytes = Buffer.byteLength(JSON.stringify(view.message));
@@ -217,7 +221,7 @@ export class MessagesService {
     this.#delivered(chat, userId, messages);
     const last = messages.at(-1)?.message.seq;
     const hasMore = messages.length < found.length;
-    return { messages, lastSeq: last ?? (hasMore ? afterSeq : chat.lastSeq), hasMore };
+    return { messages, lastSeq: last ?? (hasMore ? afterSeq : seq), hasMore };
   }
 
   /** Messages by id as `userId` is shown them, in the order of `ids`; the caller has checked that they may be seen. */
@@ -264,22 +268,28 @@ export class MessagesService {
 
   /** Deletes everything that a person said, and the name it was said under. Others' messages stay. */
   async eraseSender(userId: string): Promise<void> {
-    // In portions, so that no commit holds up everybody else's messages.
+    // Looked for in large portions, because each look passes over all that is done; done in small ones, so that no commit holds up
+    // everybody else's messages.
+    const FOUND = 10_000;
     const PORTION = 50;
     for (;;) {
-      const portion = await findTracesOf(this.#storage.db, userId, PORTION);
-      if (portion.length === 0) return;
-      const streams = [...new Set(portion.map((message) => chatStream(message.chat_id)))];
-      await this.#queue.run(streams, async (tx) => {
-        for (const { id, chat_id } of portion) {
-          const row = await findMessage(tx.db, chat_id, id);
-          if (!row) continue;
-          if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
-          await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
-          await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
-        }
-      });
+      const found = await findTracesOf(this.#storage.db, userId, FOUND);
+      if (found.length === 0) return;
+      for (let i = 0; i < found.length; i += PORTION) await this.#eraseTraces(found.slice(i, i + PORTION));
     }
+  }
+
+  async #eraseTraces(traces: readonly { id: string; chat_id: string }[]): Promise<void> {
+    const streams = [...new Set(traces.map((message) => chatStream(message.chat_id)))];
+    await this.#queue.run(streams, async (tx) => {
+      for (const { id, chat_id } of traces) {
+        const row = await findMessage(tx.db, chat_id, id);
+        if (!row) continue;
+        if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+        await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
+        await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
+      }
+    });
   }
 
   /** @param writer who is going to write in it @throws Failure FORBIDDEN where the writer is blocked in it */
@@ -377,7 +387,7 @@ async function removeContent(tx: WriteTransaction, stream: string, row: MessageR
 async function rewriteEntries(tx: WriteTransaction, stream: string, row: MessageRow, change: Partial<MessageRecord>): Promise<void> {
   // Each edit's entry knows where the content stood before it, so no index over the log is needed to find them all.
   for (let at: number | undefined = row.content_version; at !== undefined;) {
-    const entry = await readEntry(tx.db, stream, at);
+    const entry = await tx.entry(stream, at);
     if (!entry) return;
     const data = entry.data as EditedMessage;
     await rewriteEntry(tx.db, stream, at, { ...data, ...change });

@@ -80,7 +80,8 @@ export class ReceiptsService implements OnApplicationShutdown {
     this.#queue = queue;
     this.#directory = directory;
     this.#bus = bus;
-    bus.on(DELIVERED, (deliveries) => void this.#deliveredElsewhere(deliveries));
+    // Where the store is away nobody is told: `sync` says how far everybody has come.
+    bus.on(DELIVERED, (deliveries) => directory.whenKnown(deliveries[0]!.chatId, (chat) => this.#deliveredElsewhere(chat, deliveries)));
     bus.on(CROWD_RECEIVED, ({ chatId, users, from, to }) => {
       const chat = directory.known(chatId);
       if (chat) for (const userId of users) this.receivedElsewhere(chat, userId, from, to);
@@ -97,9 +98,7 @@ export class ReceiptsService implements OnApplicationShutdown {
   }
 
   /** A live message was written to sockets of `users`. */
-  live(message: MessageRecord, users: ReadonlySet<string>): void {
-    const chat = this.#directory.known(message.chatId);
-    if (!chat) return;
+  live(chat: KnownChat, message: MessageRecord, users: ReadonlySet<string>): void {
     if (chat.members.size > LIMITS.receiptsPushedUpToMembers) return this.#crowd(chat, message, users);
     const { seq } = message;
     const deliveredTo: string[] = [];
@@ -225,11 +224,7 @@ export class ReceiptsService implements OnApplicationShutdown {
   }
 
   // A recipient with sockets on two nodes is told of by both: the sender's sockets hear of the first.
-  async #deliveredElsewhere(deliveries: readonly Delivery[]): Promise<void> {
-    const { chatId } = deliveries[0]!;
-    // Where the store is away nobody is told: `sync` says how far everybody has come.
-    const chat = this.#directory.known(chatId) ?? (await this.#directory.get(chatId).catch(() => undefined));
-    if (!chat) return;
+  #deliveredElsewhere(chat: KnownChat, deliveries: readonly Delivery[]): void {
     const news = deliveries.flatMap((delivery) => {
       const deliveredTo = delivery.deliveredTo.filter(
         (userId) => this.receivedElsewhere(chat, userId, delivery.seq, delivery.seq).length > 0,

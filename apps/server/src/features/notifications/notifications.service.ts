@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure } from '../../errors.ts';
-import { forgetEntries, readCounters, readEntry, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { forgetEntries, readCounters, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { NotificationsTable } from '../../storage/schema.ts';
@@ -225,7 +225,7 @@ export class NotificationsService {
         const data = idsIn(JSON.parse(row.data) as Record<string, unknown>);
         await updateWords(tx.db, row.id, { title: '', body: '', data: JSON.stringify(data) });
         const stream = userStream(row.user_id);
-        const entry = await readEntry(tx.db, stream, row.created_version);
+        const entry = await tx.entry(stream, row.created_version);
         if (entry?.kind !== NOTIFICATION_CREATED) continue;
         const created = entry.data as NotificationCreated;
         const notification = { ...created.notification, title: '', body: '', data };

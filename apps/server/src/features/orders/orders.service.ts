@@ -3,7 +3,7 @@ import { khawam } from '@majlis/contract';
 import { SETTINGS } from '../../config/config.module.ts';
 import type { Settings } from '../../config/settings.ts';
 import { Failure } from '../../errors.ts';
-import { readCounters, readEntries, rewriteEntry } from '../../log/stream-log.repository.ts';
+import { readCounters, rewriteEntry } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { OrdersTable } from '../../storage/schema.ts';
@@ -243,9 +243,9 @@ async function update(tx: WriteTransaction, row: OrdersTable, set: Partial<Order
 /** Empties an order's contact, in its row and in every entry of the log that carried it. */
 async function eraseContact(tx: WriteTransaction, row: OrdersTable): Promise<void> {
   for (let at: number | null = row.version; at !== null;) {
-    const [found] = await readEntries(tx.db, ORDERS_STREAM, at - 1, 1);
+    const found = await tx.entry(ORDERS_STREAM, at);
     // What is older has been forgotten.
-    if (found?.version !== at) break;
+    if (!found) break;
     const data = found.data as OrderChange;
     await rewriteEntry(tx.db, ORDERS_STREAM, at, { ...data, customerName: '', customerPhone: '' });
     at = data.previous;

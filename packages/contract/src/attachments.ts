@@ -1,10 +1,10 @@
 /** What somebody writes, with files: support messages and comments on projects. */
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
-import { HttpUrl, longerThan } from './values.ts';
+import { UnboundedHttpUrl, longerThan } from './values.ts';
 
 /** A file that comes with a text: its URL, or an object with it; other keys are kept as they are. */
-export const Attachment = z.union([HttpUrl, z.looseObject({ url: HttpUrl })]);
+export const Attachment = z.union([UnboundedHttpUrl, z.looseObject({ url: UnboundedHttpUrl })]);
 export type Attachment = z.output<typeof Attachment>;
 
 /** The attachments of a text that is being written. */

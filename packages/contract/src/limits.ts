@@ -9,6 +9,7 @@ export const LIMITS = {
   metadataBytes: 16_384,
   clientMessageIdCharacters: 64,
   userIdCharacters: 64,
+  urlCharacters: 2_048,
   emojiCharacters: 32,
   reactionsOfMessage: 20,
   titleCharacters: 200,

@@ -72,8 +72,13 @@ export function isHttpUrl(text: string): boolean {
   return /^https?:\/\/[^\s/]/i.test(text) && URL.canParse(text);
 }
 
-/** An absolute http or https URL. */
-export const HttpUrl = z.string().refine(isHttpUrl, { error: 'must be an http or https URL' }).meta({ format: 'uri' });
+/** An absolute http or https URL in something whose length is bounded as a whole: a message, attachments. */
+export const UnboundedHttpUrl = z.string().refine(isHttpUrl, { error: 'must be an http or https URL' }).meta({ format: 'uri' });
+
+/** An absolute http or https URL of at most 2,048 characters. */
+export const HttpUrl = UnboundedHttpUrl.refine((value) => !longerThan(value, LIMITS.urlCharacters), {
+  error: `must have at most ${LIMITS.urlCharacters} characters`,
+}).meta({ format: 'uri', maxLength: LIMITS.urlCharacters });
 
 /** A JSON object whose keys are the sender's own. */
 export const FreeObject = z.record(z.string(), z.unknown());

@@ -43,6 +43,8 @@ onServers('posts', (server) => {
       ['content', { content: '' }],
       ['content', { content: 'x'.repeat(4_097) }],
       ['media_url', { content: 'x', media_url: 'file:///etc/passwd' }],
+      // 100 posts on a page: none may be of any size.
+      ['media_url', { content: 'x', media_url: `https://media.test/${'x'.repeat(2_030)}` }],
     ];
     for (const [field, draft] of refused) {
       const answer = await server().api('POST', '/api/v2/posts', { as: amal, body: draft });

@@ -80,6 +80,7 @@ for (const { name, missing, start } of SERVER_ENGINES) {
           ['name', { name: 'x'.repeat(201) }],
           ['name', { name: 'a\0b' }],
           ['avatar', { name: 'x', avatar: 'javascript:alert(1)' }],
+          ['avatar', { name: 'x', avatar: `https://a.test/${'x'.repeat(2_034)}` }],
           ['role', { name: 'x', role: 'owner' }],
           ['email', { name: 'x', email: 'not an address' }],
           ['password', { name: 'x', password: 'short' }],

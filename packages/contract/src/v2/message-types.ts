@@ -1,7 +1,7 @@
 /** The eight message types of the Service Platform v2 document and what each accepts: contract §4 "Types". */
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
-import { FreeObject, HttpUrl, Reference, UserId, longerThan, text } from '../values.ts';
+import { FreeObject, Reference, UnboundedHttpUrl, UserId, longerThan, text } from '../values.ts';
 
 const Amount = z.number().min(0);
 const Latitude = z.number().min(-90).max(90);
@@ -29,15 +29,15 @@ export function parseCoordinates(content: string): { lat: number; lng: number } 
 
 export const MESSAGE_TYPES = {
   text: { content: Text, metadata: FreeObject },
-  photo: { content: HttpUrl, metadata: z.looseObject({ width: Amount, height: Amount, thumbnail: HttpUrl }).partial() },
-  video: { content: HttpUrl, metadata: z.looseObject({ duration: Amount, thumbnail: HttpUrl }).partial() },
-  voice: { content: HttpUrl, metadata: z.looseObject({ duration: Amount }).partial() },
+  photo: { content: UnboundedHttpUrl, metadata: z.looseObject({ width: Amount, height: Amount, thumbnail: UnboundedHttpUrl }).partial() },
+  video: { content: UnboundedHttpUrl, metadata: z.looseObject({ duration: Amount, thumbnail: UnboundedHttpUrl }).partial() },
+  voice: { content: UnboundedHttpUrl, metadata: z.looseObject({ duration: Amount }).partial() },
   location: {
     content: z.string().refine((content) => parseCoordinates(content) !== undefined, { error: 'must be "lat,lng" in range' }),
     metadata: z.looseObject({ lat: Latitude, lng: Longitude, address: z.string() }).partial(),
   },
   profile_share: { content: UserId, metadata: z.looseObject({ name: z.string(), avatar: z.string(), is_master: z.boolean() }).partial() },
-  post_share: { content: Id, metadata: z.looseObject({ author_name: z.string(), media_url: HttpUrl }).partial() },
+  post_share: { content: Id, metadata: z.looseObject({ author_name: z.string(), media_url: UnboundedHttpUrl }).partial() },
   booking_proposal: {
     content: Text,
     metadata: z.looseObject({ service_id: Id, service_name: z.string(), price: Amount, duration: Amount }).partial(),

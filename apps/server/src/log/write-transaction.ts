@@ -108,9 +108,11 @@ export class WriteTransaction {
     return version;
   }
 
-  /** The entry of this very version of a locked stream, where it has a row of its own: also one that this transaction has appended. */
+  /** The entry of this very version, where it has a row of its own: also one that this transaction has appended. */
   async entry(stream: string, version: number): Promise<LogEntry | undefined> {
-    if (version > this.stream(stream).lockedVersion) await this.#write();
+    // To a stream that is not locked nothing has been appended.
+    const lockedVersion = this.#streams.get(stream)?.lockedVersion ?? Infinity;
+    if (version > lockedVersion) await this.#write();
     return readEntry(this.db, stream, version);
   }
 

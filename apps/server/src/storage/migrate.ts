@@ -13,6 +13,7 @@ import * as support from './migrations/2026-11-21-support.ts';
 import * as uploads from './migrations/2026-11-21-uploads.ts';
 import * as userAdministration from './migrations/2026-11-21-user-administration.ts';
 import * as devicesByAge from './migrations/2026-11-29-devices-by-age.ts';
+import * as quotedMessages from './migrations/2026-11-29-quoted-messages.ts';
 import type { Storage, WriteConnection } from './storage.ts';
 
 /** In order; the name is what the database remembers. */
@@ -30,6 +31,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-21-user-administration': userAdministration,
   '2026-11-21-push': push,
   '2026-11-29-devices-by-age': devicesByAge,
+  '2026-11-29-quoted-messages': quotedMessages,
 };
 
 const provider = { getMigrations: async () => MIGRATIONS };

@@ -72,6 +72,8 @@ export interface NotificationsTable {
   data: string;
   created_at: number;
   read_at: number | null;
+  /** The message whose words it gives. */
+  quoted_message_id: string | null;
 }
 
 export interface TicketsTable {

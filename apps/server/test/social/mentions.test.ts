@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { ChatsService } from '../../src/features/chats/chats.service.ts';
 import { idsMeantBy, mentionRuns } from '../../src/features/social/mentions.ts';
+import { WriteQueue } from '../../src/log/write-queue.ts';
+import { STORAGE } from '../../src/storage/storage.module.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { caughtUp, makeDirect, makeGroup, makeUsers, ok, onServers, say, UNLIMITED, v2Client, v2Clients } from '../support/chats.ts';
 import { temporaryFolder } from '../support/engines.ts';
 import { freshId, spawnServer } from '../support/server.ts';
@@ -77,6 +81,99 @@ onServers('mentions', (server) => {
     await annas.next('notification:new', ({ data }) => data.message_id === last);
     await caughtUp(...clients);
     expect(clients.map((client) => mentionsOf(client).length)).toEqual([0, 3, 0, 0, 0]);
+  });
+
+  /** Where in the store this text stands. */
+  const placesOf = async (text: string) => {
+    const { db } = server().app.get<Storage>(STORAGE, { strict: false });
+    const pattern = `%${text}%`;
+    const [told, logged] = await Promise.all([
+      db.selectFrom('notifications').select('body as text').where('body', 'like', pattern).execute(),
+      db.selectFrom('stream_log').select('data as text').where('data', 'like', pattern).execute(),
+    ]);
+    return [...told, ...logged];
+  };
+
+  test('"nothing deleted stays readable in the log": nor in the notification of a mention, of which the rest stays', async () => {
+    const [writer, anna] = await makeUsers(server(), 'Writer', 'Anna');
+    const chat = await makeDirect(server(), writer, anna);
+    const [writers, annas] = await v2Clients(server(), writer, anna);
+    const secret = freshId('secret');
+    const { message_id } = await say(writers, chat.id, `@${anna} ${secret}`);
+    const told = await annas.next('notification:new');
+    await say(writers, chat.id, `@${anna} another`);
+    const other = await annas.next('notification:new', ({ id }) => id !== told.id);
+    // What it said first is in the notification, whatever it says when it is deleted.
+    await writers.ask('chat:message:edit', { chat_id: chat.id, message_id, content: 'changed' });
+    expect(await placesOf(secret)).not.toEqual([]);
+    expect(await writers.ask('chat:message:delete', { chat_id: chat.id, message_id })).toEqual({ status: 'ok' });
+    expect(await placesOf(secret)).toEqual([]);
+    const left = { ...told, body: '' };
+    expect(ok(await server().api('GET', '/api/v2/notifications', { as: anna })).data).toEqual([other, left]);
+    const { events } = (await annas.ask('sync', { cursors: { user: told.version - 1 } })).streams.user;
+    expect(events.map(({ data }: { data: unknown }) => data)).toEqual([left, other]);
+  });
+
+  test('…nor where the mention is told and the message deleted in one commit', async () => {
+    const [writer, anna] = await makeUsers(server(), 'Writer', 'Anna');
+    const chat = await makeDirect(server(), writer, anna);
+    const [writers, annas] = await v2Clients(server(), writer, anna);
+    const queue = server().app.get(WriteQueue, { strict: false });
+    const run = queue.run.bind(queue);
+    const { promise: held, resolve: hold } = Promise.withResolvers<() => void>();
+    const queued = vi.spyOn(queue, 'run').mockImplementation((streams, work) => {
+      if (!streams.includes(`user:${anna}`)) return run(streams, work);
+      const { promise: due, resolve } = Promise.withResolvers<void>();
+      hold(resolve);
+      return due.then(() => run(streams, work));
+    });
+    try {
+      const secret = freshId('secret');
+      const { message_id } = await say(writers, chat.id, `@${anna} ${secret}`);
+      const tell = await held;
+      queued.mockImplementation(async (streams, work) => {
+        if (streams.includes(`chat:${chat.id}`)) tell();
+        await Promise.resolve();
+        return run(streams, work);
+      });
+      expect(await writers.ask('chat:message:delete', { chat_id: chat.id, message_id })).toEqual({ status: 'ok' });
+      await annas.next('notification:new');
+      expect(await placesOf(secret)).toEqual([]);
+    } finally {
+      queued.mockRestore();
+    }
+  });
+
+  test('a message that is deleted while it is looked at tells nobody what it said; one that is edited tells what it says', async () => {
+    const [writer, anna] = await makeUsers(server(), 'Writer', 'Anna');
+    const chat = await makeDirect(server(), writer, anna);
+    const [writers, annas] = await v2Clients(server(), writer, anna);
+    // Of all that the look at a message asks, this comes after its words were read.
+    const asked = vi.spyOn(server().app.get(ChatsService, { strict: false }), 'mutedBy');
+    const sayAndMeanwhile = async (content: string, event: string, more: object = {}) => {
+      const { promise: looking, resolve: looks } = Promise.withResolvers<void>();
+      const { promise: done, resolve: goOn } = Promise.withResolvers<void>();
+      asked.mockImplementationOnce(async () => {
+        looks();
+        await done;
+        return new Set();
+      });
+      const { message_id } = await say(writers, chat.id, content);
+      await looking;
+      expect(await writers.ask(event, { chat_id: chat.id, message_id, ...more })).toMatchObject({ status: 'ok' });
+      goOn();
+    };
+    try {
+      const secret = freshId('secret');
+      await sayAndMeanwhile(`@${anna} ${secret}`, 'chat:message:delete');
+      await sayAndMeanwhile(`@${anna} ${secret}`, 'chat:message:edit', { content: `@${anna} hello` });
+      expect((await annas.next('notification:new')).body).toBe(`Writer: @${anna} hello`);
+      await say(writers, chat.id, `@${anna} last`);
+      await annas.next('notification:new', ({ body }) => body.endsWith('last'));
+      expect(mentionsOf(annas)).toHaveLength(2);
+    } finally {
+      asked.mockRestore();
+    }
   });
 
   test('who blocked the author is not spoken to in posts and comments either', async () => {

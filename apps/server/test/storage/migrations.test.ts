@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { migrate } from '../../src/storage/migrate.ts';
+import { migrate, migrateWithin } from '../../src/storage/migrate.ts';
 import { ENGINES, type OpenEngine } from '../support/engines.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
@@ -22,6 +22,7 @@ const FROZEN: Record<string, string> = {
   '2026-11-21-uploads.ts': 'cc4607c322e9865f',
   '2026-11-21-user-administration.ts': 'ec28dbae100819d6',
   '2026-11-29-devices-by-age.ts': '8afe69b748348279',
+  '2026-11-29-quoted-messages.ts': '88fec90aca28ce5b',
 };
 
 test('"Migrations are dated, frozen, forward-only": a released file never changes, what changes is a new file', () => {
@@ -70,6 +71,20 @@ for (const engine of ENGINES) {
       await sql`drop table application_state`.execute(opened.storage.schemaOwner);
       await migrate(opened.storage);
       expect(await tables()).toEqual(expect.arrayContaining(['application_state', 'stream_log', 'users']));
+    });
+
+    test('what quoted a message before 2026-11-29 tells which', async () => {
+      const id = '01a2258a-a7cc-70ea-bbd4-ec4acf26dc75';
+      await opened.storage.transaction((connection) => migrateWithin(connection, '2026-11-21-user-administration'));
+      const { schemaOwner: db } = opened.storage;
+      const mention = { chat_id: id.replace('7', '8'), message_id: id, user_id: 'anna' };
+      for (const [i, data] of [mention, { post_id: id, user_id: 'anna' }, {}].entries()) {
+        await sql`insert into notifications (id, user_id, created_version, version, type, title, body, data, created_at)
+          values (${String(i)}, 'boris', ${i}, ${i}, 'mention', '', '', ${JSON.stringify(data)}, 0)`.execute(db);
+      }
+      await migrate(opened.storage);
+      const quoted = await db.selectFrom('notifications').select('quoted_message_id').orderBy('id').execute();
+      expect(quoted.map((row) => row.quoted_message_id)).toEqual([id, null, null]);
     });
 
     if (engine.name === 'PostgreSQL')

@@ -128,9 +128,13 @@ export function mayMention(db: Database, limit: number): Promise<MessageRow[]> {
   return withSender(db).innerJoin('pending_mentions as n', 'n.message_id', 'm.id').orderBy('n.message_id').limit(limit).execute();
 }
 
-/** Takes those of `messageIds` that have not been looked at: of all nodes that ask, one gets each, once. @returns their ids */
-export async function claimMayMention(db: Database, messageIds: readonly string[]): Promise<string[]> {
-  const rows = await db.deleteFrom('pending_mentions').where('message_id', 'in', messageIds).returning('message_id').execute();
+/** Takes those that have not been looked at and still say this: of all nodes that ask, one gets each, once. @returns their ids */
+export async function claimMayMention(db: Database, messages: readonly { id: string; content: string }[]): Promise<string[]> {
+  const unchanged = db
+    .selectFrom('messages')
+    .select('id')
+    .where((eb) => eb.or(messages.map(({ id, content }) => eb.and([eb('id', '=', id), eb('content', '=', content)]))));
+  const rows = await db.deleteFrom('pending_mentions').where('message_id', 'in', unchanged).returning('message_id').execute();
   return rows.map(({ message_id }) => message_id);
 }
 

@@ -71,6 +71,7 @@ export class MessagesService {
   readonly #receipts: ReceiptsService;
   readonly #users: UserDirectory;
   readonly #mentionListeners: (() => void)[] = [];
+  readonly #deletionListeners: ((tx: WriteTransaction, messageId: string) => Promise<void>)[] = [];
   readonly #tellMayMention = () => this.#mentionListeners.forEach((listener) => listener());
 
   constructor(
@@ -130,9 +131,17 @@ export class MessagesService {
     return (await mayMention(this.#storage.db, limit)).map((row) => recordOf(row, []));
   }
 
-  /** Takes those of `messageIds` that have not been looked at: of all nodes that ask, one gets each, once. @returns those that it got */
-  async claimMayMention(tx: WriteTransaction, messageIds: readonly string[]): Promise<ReadonlySet<string>> {
-    return new Set(await claimMayMention(tx.db, messageIds));
+  /**
+   * Takes those of `messages` that have not been looked at: of all nodes that ask, one gets each, once. One that says something else by
+   * now stays, to be looked at anew. @param tx holds the locks of their chats' streams @returns the ids of those that it got
+   */
+  async claimMayMention(tx: WriteTransaction, messages: readonly MessageRecord[]): Promise<ReadonlySet<string>> {
+    return new Set(await claimMayMention(tx.db, messages));
+  }
+
+  /** Calls `listener` in each transaction that deletes a message: what is kept of its words elsewhere goes with it. */
+  onDeletion(listener: (tx: WriteTransaction, messageId: string) => Promise<void>): void {
+    this.#deletionListeners.push(listener);
   }
 
   /** Changes the text of the actor's own text message. @throws Failure CHAT_NOT_FOUND, FORBIDDEN, NOT_FOUND, INVALID_DATA */
@@ -164,7 +173,7 @@ export class MessagesService {
       if (!member && !actor.isAdmin) throw new Failure('FORBIDDEN', undefined, 'Access denied');
       if (!row) throw new Failure('NOT_FOUND', { field: 'message_id' });
       if (row.sender_id !== actor.userId && !actor.isAdmin) throw new Failure('FORBIDDEN');
-      if (row.deleted_at === null) await removeContent(tx, stream, row);
+      if (row.deleted_at === null) await this.#removeContent(tx, stream, row);
     });
   }
 
@@ -285,11 +294,21 @@ export class MessagesService {
       for (const { id, chat_id } of traces) {
         const row = await findMessage(tx.db, chat_id, id);
         if (!row) continue;
-        if (row.deleted_at === null) await removeContent(tx, chatStream(chat_id), row);
+        if (row.deleted_at === null) await this.#removeContent(tx, chatStream(chat_id), row);
         await rewriteEntries(tx, chatStream(chat_id), row, { senderName: '', senderAvatar: null });
         await updateMessage(tx.db, id, { sender_name: '', sender_avatar: null });
       }
     });
+  }
+
+  /** Takes a message's content out of its row and out of all that carried it, and appends the deletion. */
+  async #removeContent(tx: WriteTransaction, stream: string, row: MessageRow): Promise<void> {
+    const deleted: DeletedMessage = { chatId: row.chat_id, messageId: row.id, seq: row.seq, deletedAt: tx.now };
+    const version = tx.append(stream, 'message.deleted', deleted);
+    await updateMessage(tx.db, row.id, { content: '', metadata: '{}', version, deleted_at: tx.now });
+    await deleteReactions(tx.db, row.id);
+    await rewriteEntries(tx, stream, row, { content: '', metadata: {}, deletedAt: tx.now });
+    for (const listener of this.#deletionListeners) await listener(tx, row.id);
   }
 
   /** @param writer who is going to write in it @throws Failure FORBIDDEN where the writer is blocked in it */
@@ -372,15 +391,6 @@ async function keepOriginal(tx: WriteTransaction, stream: string, row: MessageRo
   if (row.created_version <= forgotten) return;
   const [sent] = await messagesAsSent(tx.db, row.chat_id, row.seq - 1, 1);
   await insertEntry(tx.db, creationEntry(stream, sent!), row.seq);
-}
-
-/** Takes a message's content out of its row and out of every log entry that carried it, and appends the deletion. */
-async function removeContent(tx: WriteTransaction, stream: string, row: MessageRow): Promise<void> {
-  const deleted: DeletedMessage = { chatId: row.chat_id, messageId: row.id, seq: row.seq, deletedAt: tx.now };
-  const version = tx.append(stream, 'message.deleted', deleted);
-  await updateMessage(tx.db, row.id, { content: '', metadata: '{}', version, deleted_at: tx.now });
-  await deleteReactions(tx.db, row.id);
-  await rewriteEntries(tx, stream, row, { content: '', metadata: {}, deletedAt: tx.now });
 }
 
 /** Changes what every log entry that carries a message says of it. */

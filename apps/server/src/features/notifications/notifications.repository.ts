@@ -92,6 +92,11 @@ export function findWithData(db: Database, after: string, upTo: string, text: st
     .execute();
 }
 
+/** Notifications that give the words of a message. */
+export function findQuoting(db: Database, messageId: string): Promise<NotificationsTable[]> {
+  return db.selectFrom('notifications').selectAll().where('quoted_message_id', '=', messageId).execute();
+}
+
 /** Changes what a notification says. */
 export async function updateWords(db: Database, id: string, set: Pick<NotificationsTable, 'title' | 'body' | 'data'>): Promise<void> {
   await db.updateTable('notifications').set(set).where('id', '=', id).execute();

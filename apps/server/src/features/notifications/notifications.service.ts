@@ -28,6 +28,7 @@ import {
   deleteNotifications,
   endOfWindow,
   findNotification,
+  findQuoting,
   findWithData,
   insertNotifications,
   markAllRead,
@@ -42,6 +43,8 @@ import {
 export interface Notice {
   userId: string;
   draft: NotificationDraft;
+  /** The message whose words it gives: they leave it when that is deleted. */
+  quotedMessageId?: string;
 }
 
 /** What marking as read led to. */
@@ -134,6 +137,7 @@ export class NotificationsService {
         data: JSON.stringify(data),
         created_at: createdAt,
         read_at: null,
+        quoted_message_id: notices[i]!.quotedMessageId ?? null,
       })),
     );
     const mayBePushed = made.flatMap((notification, i) => {
@@ -222,16 +226,19 @@ export class NotificationsService {
   async #eraseWords(rows: readonly NotificationsTable[]): Promise<void> {
     await this.#queue.run([...new Set(rows.map((row) => userStream(row.user_id)))], async (tx) => {
       for (const row of rows) {
-        const data = idsIn(JSON.parse(row.data) as Record<string, unknown>);
-        await updateWords(tx.db, row.id, { title: '', body: '', data: JSON.stringify(data) });
-        const stream = userStream(row.user_id);
-        const entry = await tx.entry(stream, row.created_version);
-        if (entry?.kind !== NOTIFICATION_CREATED) continue;
-        const created = entry.data as NotificationCreated;
-        const notification = { ...created.notification, title: '', body: '', data };
-        await rewriteEntry(tx.db, stream, row.created_version, { ...created, notification } satisfies NotificationCreated);
+        await reword(tx, row, { title: '', body: '', data: idsIn(JSON.parse(row.data) as Record<string, unknown>) });
       }
     });
+  }
+
+  /**
+   * Takes the words of a message out of the notifications that quote it, in the log as well; in the transaction that deletes it. None
+   * may be made at the same time: whoever quotes a message in a notification holds the lock of its chat's stream.
+   */
+  async eraseQuotes(tx: WriteTransaction, messageId: string): Promise<void> {
+    for (const row of await findQuoting(tx.db, messageId)) {
+      await reword(tx, row, { title: row.title, body: '', data: JSON.parse(row.data) as Record<string, unknown> });
+    }
   }
 
   /** Removes all that a person was told, from the log as well. */
@@ -255,6 +262,21 @@ function announce(
   const notification: NotificationRecord = { id: uuidv7(), type, title, body, data, createdAt: tx.now, readAt: null, version };
   tx.append(stream, NOTIFICATION_CREATED, { notification, unreadCount } satisfies NotificationCreated);
   return notification;
+}
+
+/** Changes what a notification says, in its row and where the log tells of it. */
+async function reword(
+  tx: WriteTransaction,
+  row: NotificationsTable,
+  words: Pick<NotificationRecord, 'title' | 'body' | 'data'>,
+): Promise<void> {
+  await updateWords(tx.db, row.id, { ...words, data: JSON.stringify(words.data) });
+  const stream = userStream(row.user_id);
+  const entry = await tx.entry(stream, row.created_version);
+  if (entry?.kind !== NOTIFICATION_CREATED) return;
+  const created = entry.data as NotificationCreated;
+  const notification = { ...created.notification, ...words };
+  await rewriteEntry(tx.db, stream, row.created_version, { ...created, notification } satisfies NotificationCreated);
 }
 
 /** Of a notification's data what only points at things: a link stays a link. */

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { WriteQueue } from '../../log/write-queue.ts';
 import { Scheduler } from '../../scheduling/scheduler.ts';
+import { chatStream } from '../chats/chat-id.ts';
 import { ChatsService } from '../chats/chats.service.ts';
 import type { MessageRecord } from '../chats/message-record.ts';
 import { MessagesService } from '../chats/messages.service.ts';
@@ -53,19 +54,21 @@ export class ChatMentions implements OnModuleInit {
       doSome: () => this.#notifySome(),
     });
     this.#messages.onMayMention(() => lookAt(Date.now()));
+    this.#messages.onDeletion((tx, messageId) => this.#notifications.eraseQuotes(tx, messageId));
   }
 
   async #notifySome(): Promise<void> {
     const messages = await this.#messages.mayMention(PORTION);
     if (messages.length === 0) return;
     const notices = await Promise.all(messages.map((message) => this.#noticesOf(message)));
-    const streams = new Set(notices.flat().map(({ userId }) => userStream(userId)));
+    const users = notices.flat().map(({ userId }) => userStream(userId));
+    // With the chats' locks no message is deleted or edited between the look at it and the notification.
+    const streams = new Set([...users, ...messages.map(({ chatId }) => chatStream(chatId))]);
     await this.#queue.run([...streams], async (tx) => {
-      const ids = messages.map(({ id }) => id);
-      const claimed = await this.#messages.claimMayMention(tx, ids);
+      const claimed = await this.#messages.claimMayMention(tx, messages);
       await this.#notifications.raise(
         tx,
-        notices.flatMap((of, i) => (claimed.has(ids[i]!) ? of : [])),
+        notices.flatMap((of, i) => (claimed.has(messages[i]!.id) ? of : [])),
       );
     });
   }
@@ -81,6 +84,11 @@ export class ChatMentions implements OnModuleInit {
       mentioned.map(({ id: userId }) => userId),
     );
     const listening = mentioned.filter(({ id: userId }) => !muted.has(userId));
-    return listening.flatMap((to) => socialNotice('mention', { to, by, text: excerpt(content) }, { chat_id: chatId, message_id: id }));
+    return listening.flatMap((to) =>
+      socialNotice('mention', { to, by, text: excerpt(content) }, { chat_id: chatId, message_id: id }).map((notice) => ({
+        ...notice,
+        quotedMessageId: id,
+      })),
+    );
   }
 }

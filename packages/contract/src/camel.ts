@@ -12,7 +12,9 @@ export const SyncPage = z
   .object({
     events: z.array(z.object({ version: Version, event: z.string(), data: z.unknown() })),
     version: Count.meta({ description: 'The version of the last event here; ask again from it while hasMore.' }),
-    hasMore: z.boolean(),
+    hasMore: z
+      .boolean()
+      .meta({ description: 'There was no room for all that follows, or for the receipts: ask again about the streams that have more.' }),
     reset: z.boolean().meta({ description: 'What follows the asked version is no longer kept: reload by REST.' }),
     receipts: z
       .record(UserId, z.object({ deliveredSeq: Count, readSeq: Count }))

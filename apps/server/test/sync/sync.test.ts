@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { STORAGE } from '../../src/storage/storage.module.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { caughtUp, makeDirect, makeGroup, makeUsers, ok, onServers, say, v2Client, v2Clients } from '../support/chats.ts';
+import { depthClient } from '../depth/depth.ts';
 import { catchUp, heard, upTo, type StreamEvent } from './streams.ts';
 
 onServers('sync', (server) => {
@@ -179,6 +180,27 @@ onServers('sync', (server) => {
       }
     }
     for (const [name, events] of found) expect(events).toEqual(heard(boriss, name));
+  });
+
+  test('"and 256 KiB over all its streams", receipts among them: who asks about what has more is told of all, in other words too', async () => {
+    const [anna] = await makeUsers(server(), 'Anna');
+    const others = await makeUsers(server(), ...upTo(1, 99).map((i) => `${i}${'ы'.repeat(40)}`));
+    const chats = await Promise.all(upTo(1, 30).map(() => makeGroup(server(), anna, ...others)));
+    const streams = chats.map(({ id }) => `chat:${id}`);
+    for (const annas of [await v2Client(server(), anna), await depthClient(server(), anna)]) {
+      const members: number[] = [];
+      for (let asked = streams; asked.length > 0;) {
+        const answer = await annas.ask('sync', { cursors: Object.fromEntries(asked.map((stream) => [stream, 0])) });
+        expect(Buffer.byteLength(JSON.stringify(answer))).toBeLessThanOrEqual(LIMITS.syncBytes);
+        const pages = asked.map((stream) => ({ stream, ...answer.streams[stream] }));
+        const waiting = pages.filter((page) => page.has_more ?? page.hasMore);
+        for (const page of waiting) expect(page).toMatchObject({ events: [], version: 0, reset: false, receipts: null });
+        for (const { receipts } of pages) if (receipts) members.push(Object.keys(receipts).length);
+        expect(waiting.length).toBeLessThan(asked.length);
+        asked = waiting.map(({ stream }) => stream);
+      }
+      expect(members).toEqual(streams.map(() => 100));
+    }
   });
 
   test('"a question at most 100 streams"', async () => {

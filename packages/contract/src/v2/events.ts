@@ -42,7 +42,9 @@ export const StreamPage = z
   .object({
     events: z.array(z.object({ version: Version, event: z.string(), data: z.unknown() })),
     version: Version.meta({ description: 'The version of the last event here; ask again from it while has_more.' }),
-    has_more: z.boolean(),
+    has_more: z
+      .boolean()
+      .meta({ description: 'There was no room for all that follows, or for the receipts: ask again about the streams that have more.' }),
     reset: z.boolean().meta({ description: 'What follows the asked version is no longer kept: reload by REST.' }),
     receipts: z
       .record(UserId, z.object({ delivered_seq: Count, read_seq: Count }))

@@ -111,7 +111,7 @@ export class SyncService {
     for (const stream of streams) others.delete(stream);
     const counters = await this.#counters([...others.keys(), ...streams]);
     const answers = new Map<string, StreamAnswer | Failure>();
-    const room = roomBeside([...others.keys()], followed);
+    const room = roomBeside([...others.keys(), ...followed.keys()]);
     for (const [name, version] of asked) {
       const found = followed.get(name)!;
       if (found instanceof Failure) {
@@ -119,6 +119,13 @@ export class SyncService {
         continue;
       }
       const { stream, receipts } = found;
+      const bytes = bytesOf(receipts);
+      if (bytes > room.bytes) {
+        // Asked about again it comes before those that had room now. The first always has: a chat tells of at most 100 members.
+        answers.set(name, { ...nothing(version), hasMore: true });
+        continue;
+      }
+      room.bytes -= bytes;
       const upToDate = version === (counters.get(stream)?.version ?? 0);
       if (upToDate) answers.set(name, { ...nothing(version), receipts });
       else answers.set(name, { ...(await this.#after(userId, stream, version, room, surface)), receipts });
@@ -202,15 +209,17 @@ export class SyncService {
   }
 }
 
-/** The room that is left for events beside the streams that have none, and the receipts. */
-function roomBeside(others: readonly string[], followed: ReadonlyMap<string, Followed | Failure>): Room {
+/** What receipts take in an answer, about. */
+function bytesOf(receipts: Receipts): number {
+  let bytes = 0;
+  for (const userId in receipts) bytes += Buffer.byteLength(userId) + RECEIPT_BYTES;
+  return bytes;
+}
+
+/** The room that is left for events and receipts beside the streams that have none. */
+function roomBeside(streams: Iterable<string>): Room {
   let taken = 0;
-  for (const stream of others) taken += Buffer.byteLength(stream) + STREAM_BYTES;
-  for (const [name, found] of followed) {
-    taken += Buffer.byteLength(name) + STREAM_BYTES;
-    if (found instanceof Failure) continue;
-    for (const userId in found.receipts) taken += Buffer.byteLength(userId) + RECEIPT_BYTES;
-  }
+  for (const stream of streams) taken += Buffer.byteLength(stream) + STREAM_BYTES;
   // Who is in very many chats gets some events all the same.
   return { events: LIMITS.syncEvents, bytes: Math.max(LIMITS.syncBytes - taken, LIMITS.syncBytes / 2), empty: true };
 }

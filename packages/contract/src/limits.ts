@@ -10,6 +10,8 @@ export const LIMITS = {
   clientMessageIdCharacters: 64,
   userIdCharacters: 64,
   urlCharacters: 2_048,
+  /** Since the epoch: what follows has no date. */
+  latestTimeMs: 8_640_000_000_000_000,
   emojiCharacters: 32,
   reactionsOfMessage: 20,
   titleCharacters: 200,

@@ -1,6 +1,6 @@
 /** JSON Web Tokens: contract §1. */
 import { Inject, Injectable } from '@nestjs/common';
-import { UserId } from '@majlis/contract';
+import { LIMITS, UserId } from '@majlis/contract';
 import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { hash, randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ import { AuthenticationRefused } from './authentication-refused.ts';
 /** A token whose signature and claims are good, whether or not it has expired. */
 export interface VerifiedToken {
   readonly userId: string;
-  /** Seconds since the epoch; may have a fraction. */
+  /** Seconds since the epoch; may have a fraction. A time that has no date is the nearest that has one. */
   readonly exp: number;
   readonly claims: Readonly<Record<string, unknown>>;
   /** SHA-256 of the token, hex: what it is known by where the token itself must not be kept. */
@@ -117,5 +117,5 @@ function verifiedOf(claims: JWTPayload, digest: string): VerifiedToken {
   const id = UserId.safeParse(sub === undefined ? userId : sub);
   const issuedLater = iat !== undefined && !(typeof iat === 'number' && iat <= Date.now() / 1000 + LEEWAY_S);
   if (!id.success || !id.data.isWellFormed() || !Number.isFinite(exp) || issuedLater) throw new AuthenticationRefused('invalid');
-  return { userId: id.data, exp: exp!, claims, hash: digest };
+  return { userId: id.data, exp: Math.min(Math.max(exp!, 0), LIMITS.latestTimeMs / 1000), claims, hash: digest };
 }

@@ -265,6 +265,8 @@ onServers(
         ['endpoint', { ...subscription, endpoint: 'ftp://a.test/x' }],
         ['endpoint', { ...subscription, endpoint: `https://a.test/${'x'.repeat(2_048)}` }],
         ['keys', { endpoint: subscription.endpoint }],
+        // What has no date could be stored, and never be exported again.
+        ['expirationTime', { ...subscription, expirationTime: 8_640_000_000_000_001 }],
         ['keys.auth', { ...subscription, keys: { ...keys, auth: 'short' } }],
         ['keys.p256dh', { ...subscription, keys: { ...keys, p256dh: `${keys.p256dh}AA` } }],
         ['keys.p256dh', { ...subscription, keys: { ...keys, p256dh: Buffer.alloc(65, 4).toString('base64url') } }],

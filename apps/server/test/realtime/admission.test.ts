@@ -293,6 +293,11 @@ describe('`auth:refresh {token}` swaps the token for all of that user’s socket
       reason: 'token_refresh',
       timestamp: TIME,
     });
+    // As good as for ever: the last time that there is a date for.
+    expect(await one.ask('auth:refresh', { token: server.token(amal, { exp: Number.MAX_SAFE_INTEGER }) })).toEqual({
+      status: 'ok',
+      expires_at: '+275760-09-13T00:00:00.000Z',
+    });
   });
 
   test('the expiry of the old token ends nothing any more, that of the new one does', async () => {

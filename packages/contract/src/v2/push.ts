@@ -1,11 +1,12 @@
 /** Web Push for who is offline: contract §8, `POST`/`DELETE /push/subscriptions`. */
 import { z } from 'zod';
 import { route } from '../declare.ts';
+import { LIMITS } from '../limits.ts';
 import { Time, Uuid } from '../values.ts';
 
 const Endpoint = z
   .string()
-  .max(2_048)
+  .max(LIMITS.urlCharacters)
   .refine((value) => URL.canParse(value), { error: 'must be a URL' })
   .meta({ format: 'uri' });
 
@@ -19,7 +20,12 @@ const base64 = (bytes: number) =>
 export const PushSubscriptionBody = z.object({
   endpoint: Endpoint,
   keys: z.object({ p256dh: base64(65), auth: base64(16) }),
-  expirationTime: z.number().nullish().meta({ description: 'Milliseconds since the epoch, as browsers give it.' }),
+  expirationTime: z
+    .int()
+    .min(0)
+    .max(LIMITS.latestTimeMs)
+    .nullish()
+    .meta({ description: 'Milliseconds since the epoch, as browsers give it.' }),
 });
 export type PushSubscriptionBody = z.output<typeof PushSubscriptionBody>;
 

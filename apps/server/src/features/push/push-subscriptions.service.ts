@@ -60,8 +60,15 @@ export class PushSubscriptionsService implements OnApplicationBootstrap {
     if (!isPoint(p256dh)) throw invalid('keys.p256dh', 'must be a point of the curve P-256');
     return this.#queue.run([], async (tx) => {
       const before = await findSubscription(tx.db, endpoint);
-      const expires_at = expirationTime == null ? null : Math.trunc(expirationTime);
-      const draft = { id: uuidv7(), user_id: userId, endpoint, p256dh, auth: base64url(keys.auth), expires_at, created_at: tx.now };
+      const draft = {
+        id: uuidv7(),
+        user_id: userId,
+        endpoint,
+        p256dh,
+        auth: base64url(keys.auth),
+        expires_at: expirationTime ?? null,
+        created_at: tx.now,
+      };
       // What waits for another person must not come to this one.
       if (before && before.user_id !== userId) await deleteSubscriptions(tx.db, [before.id]);
       const row = await saveSubscription(tx.db, draft);

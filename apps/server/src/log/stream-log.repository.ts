@@ -22,6 +22,18 @@ export async function readCounters(db: Database, streams: readonly string[]): Pr
   return new Map(rows.map(({ id, ...counters }) => [id, counters]));
 }
 
+/** The streams of a kind that have entries with rows of their own that are dated after `since` (ms), with the version of the latest. */
+export async function streamsSince(db: Database, kind: string, since: number): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('stream_log')
+    .select((eb) => ['stream', eb.fn.max<number>('version').as('version')])
+    .where('created_at', '>', since)
+    .where('stream', 'like', `${kind}:%`)
+    .groupBy('stream')
+    .execute();
+  return new Map(rows.map(({ stream, version }) => [stream, version]));
+}
+
 /** The entry of this very version, where it has a row of its own. */
 export async function readEntry(db: Database, stream: string, version: number): Promise<LogEntry | undefined> {
   const [found] = await readEntries(db, stream, version - 1, 1);

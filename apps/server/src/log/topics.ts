@@ -16,8 +16,11 @@ export interface TopicKind {
   readonly streamPrefix: string;
   /** In which topic a stream comes; undefined where this node does not know. */
   topicOf(stream: string): string | undefined;
-  /** All streams of these topics. One that is not among them has not begun. */
-  versions(topics: readonly string[]): Promise<ReadonlyMap<string, TopicVersions>>;
+  /**
+   * All streams of these topics; one that is not among them has not begun.
+   * @param since what has no entry that is dated later (ms since the epoch) may be left out
+   */
+  versions(topics: readonly string[], since?: number): Promise<ReadonlyMap<string, TopicVersions>>;
 }
 
 interface Topic {
@@ -26,6 +29,8 @@ interface Topic {
   ready: Promise<void>;
   /** When its streams were last held against the database (`performance.now`). */
   checkedAt: number;
+  /** What was committed until then (ms since the epoch) has been read. */
+  readTo: number;
   /** The streams that are followed for it, from when their versions have been read. */
   streams: Set<string> | undefined;
 }
@@ -41,6 +46,8 @@ const TICK_MS = 250;
 // How old the knowledge of a topic may be: while hints may be missing, and while all seems well. Redis may drop a hint without a word.
 const CHECK_AGAIN_MS = 500;
 const AUDIT_MS = 10_000;
+// An entry is dated before it is committed, and by the clock of another node.
+const DATED_WITHIN_MS = 60_000;
 // Of a node that fell silent nobody knows what it still commits.
 const PEER_SILENT_MS = 2_000;
 // Looking takes at most about a fifth of the time, however many streams there are.
@@ -137,7 +144,7 @@ export class Topics implements LogCarrier {
       known.holders++;
       return;
     }
-    const topic: Topic = { holders: 1, ready: Promise.resolve(), checkedAt: 0, streams: undefined };
+    const topic: Topic = { holders: 1, ready: Promise.resolve(), checkedAt: 0, readTo: Date.now(), streams: undefined };
     this.#topics.set(stream, topic);
     this.#settle(stream, topic, new Map([[stream, version]]));
   }
@@ -185,7 +192,7 @@ export class Topics implements LogCarrier {
 
   #begin(name: string): Topic {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const topic: Topic = { holders: 0, ready: promise, checkedAt: performance.now(), streams: undefined };
+    const topic: Topic = { holders: 0, ready: promise, checkedAt: performance.now(), readTo: Date.now(), streams: undefined };
     this.#topics.set(name, topic);
     // Whoever connects in the same moment shares one read.
     if (this.#wanted.push({ topic: name, resolve }) === 1) setImmediate(() => this.#readWanted());
@@ -226,11 +233,11 @@ export class Topics implements LogCarrier {
     this.#follower.follow(stream, version);
   }
 
-  async #versions(topics: readonly string[]): Promise<Map<string, TopicVersions>> {
+  async #versions(topics: readonly string[], since?: number): Promise<Map<string, TopicVersions>> {
     const all = new Map<string, TopicVersions>();
     for (const [kind, some] of Map.groupBy(topics, (topic) => this.#byPrefix.get(streamKind(topic)))) {
       if (kind) {
-        const versions = await kind.versions(some);
+        const versions = await kind.versions(some, since);
         for (const topic of some) all.set(topic, versions.get(topic) ?? new Map());
       } else {
         const counters = await readCounters(this.#storage.db, some);
@@ -293,8 +300,12 @@ export class Topics implements LogCarrier {
     const topics = names.flatMap((name) => this.#topics.get(name) ?? []);
     // Before the read: what becomes due while it runs is due again.
     for (const topic of topics) topic.checkedAt = performance.now();
+    const now = Date.now();
+    const since = Math.min(...topics.map(({ readTo }) => readTo)) - DATED_WITHIN_MS;
     try {
-      for (const [name, versions] of await this.#versions(names)) {
+      const found = await this.#versions(names, since);
+      for (const topic of topics) topic.readTo = now;
+      for (const [name, versions] of found) {
         const streams = this.#topics.get(name)?.streams;
         if (!streams) continue;
         for (const [stream, version] of versions) {

@@ -1,10 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { SupportService } from '../../src/features/support/support.service.ts';
+import { STORAGE } from '../../src/storage/storage.module.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { following, newOrder, newStaff, closeFeeds } from '../orders/feed-client.ts';
 import { expectNothingLost, history, Listener, RECONNECTING, Writer } from '../support/burst.ts';
 import { makeGroup, makeUsers, ok, say, v2Client } from '../support/chats.ts';
 import type { Api, SpawnedServer, TestServer } from '../support/server.ts';
 import { closeClients } from '../support/sockets.ts';
+import { makeTicket, send, supportClient } from '../tickets/tickets.ts';
 import { CLUSTER_MISSING, cutOff, linked, startCluster, type Cluster } from './cluster.ts';
 
 // One message of each at a time, so that what is refused and sent again keeps its place.
@@ -173,4 +177,31 @@ describe.skipIf(CLUSTER_MISSING)('Redis fails under traffic, on three nodes', ()
       await finish([], signal === 'SIGKILL' ? stayed : listeners);
     },
   );
+
+  test('while Redis is away an internal note comes from the database too, in a ticket of long ago, and only what changed is read', async () => {
+    await linked(...here());
+    const [a, b] = here();
+    const { agent, id } = await makeTicket(a);
+    const quiet = await makeTicket(a);
+    const { db } = a.app.get<Storage>(STORAGE, { strict: false });
+    await db
+      .updateTable('stream_log')
+      .set({ created_at: Date.now() - 3_600_000 })
+      .where('stream', 'like', 'ticket-staff:%')
+      .execute();
+    const reads = vi.spyOn(b.app.get(SupportService, { strict: false }), 'staffVersions');
+    const agents = await supportClient(b, agent);
+    cluster.redis.freeze();
+    try {
+      await Promise.all(here().map(cutOff));
+      await send(a, agent, id, 'a note', { isInternal: true });
+      await agents.next('support:new-message', ({ message }) => message.message === 'a note');
+      const read = await Promise.all(reads.mock.results.map(({ value }) => value));
+      expect(read[0]!.has(`ticket-staff:${quiet.id}`)).toBe(true);
+      expect(new Set(read.slice(1).flatMap((versions) => [...versions.keys()]))).toEqual(new Set([`ticket-staff:${id}`]));
+    } finally {
+      cluster.redis.thaw();
+      reads.mockRestore();
+    }
+  });
 });

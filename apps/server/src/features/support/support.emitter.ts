@@ -80,7 +80,7 @@ export class SupportEmitter implements OnModuleInit {
         prefix: STAFF_TOPIC,
         streamPrefix: STREAM_PREFIX.staff,
         topicOf: () => STAFF_TOPIC,
-        versions: async () => new Map([[STAFF_TOPIC, await this.support.staffVersions()]]),
+        versions: async (_, since) => new Map([[STAFF_TOPIC, await this.support.staffVersions(since)]]),
       },
     ];
   }

@@ -3,7 +3,7 @@ import type { allawzi } from '@majlis/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure, invalid } from '../../errors.ts';
-import { forgetEntries } from '../../log/stream-log.repository.ts';
+import { forgetEntries, streamsSince } from '../../log/stream-log.repository.ts';
 import { WriteQueue } from '../../log/write-queue.ts';
 import type { WriteTransaction } from '../../log/write-transaction.ts';
 import type { TicketMessagesTable, TicketsTable } from '../../storage/schema.ts';
@@ -14,7 +14,7 @@ import { UserDirectory } from '../users/user-directory.ts';
 import type { UserRecord } from '../users/user-record.ts';
 import { TicketDirectory } from './ticket-directory.ts';
 import { TICKET_CHANGED, TICKET_MESSAGE, type SupportMessageRecord, type TicketRecord } from './ticket-record.ts';
-import { SIDES, ticketStream, ticketStreams, type Side } from './ticket-streams.ts';
+import { SIDES, STREAM_PREFIX, ticketStream, ticketStreams, type Side } from './ticket-streams.ts';
 import {
   emptyMessagesOf,
   findFollowed,
@@ -110,8 +110,9 @@ export class SupportService {
     return new Map(Array.from(rows, ([ownerId, tickets]) => [ownerId, versionsOf('owner', tickets)]));
   }
 
-  /** The versions of the staff's streams of all tickets. */
-  async staffVersions(): Promise<Map<string, number>> {
+  /** The versions of the staff's streams: of all tickets, or of those that changed after `since` (ms). */
+  async staffVersions(since?: number): Promise<Map<string, number>> {
+    if (since !== undefined) return streamsSince(this.#storage.db, STREAM_PREFIX.staff, since);
     return versionsOf('staff', await ticketVersions(this.#storage.db, 'staff'));
   }
 

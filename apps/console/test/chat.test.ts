@@ -173,7 +173,7 @@ describe.skipIf(!executablePath)('console: chats', () => {
     const page = await opened(await site.signedIn(anna, locale), 'عمر الخوام');
     await composer(page).fill('mine');
     await page.keyboard.press('Enter');
-    await log(page).getByText('mine').click({ button: 'right' });
+    await log(page).locator('[data-message]').getByText('mine').click({ button: 'right' });
     await page.getByRole('menuitem', { name: reply, exact: true }).click();
     await page.getByText(title, { exact: true }).waitFor();
   });

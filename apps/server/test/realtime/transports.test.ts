@@ -157,7 +157,8 @@ describe('per-message deflate from 1,024 bytes at level 6 for clients that offer
     const raw = await rawConnected(chat.server.url, { token: chat.server.token(chat.bashir) }, { perMessageDeflate: true });
     const [{ chats }] = await raw.ask('chat:sync', { chats: { [chat.chat_id]: 0 } });
     expect(chats[chat.chat_id].messages[0].content).toBe('x'.repeat(4_000));
-    expect(raw.frames().at(-1)).toMatchObject({ compressed: true });
+    // Somebody else may come online meanwhile: that is small.
+    expect(raw.frames().filter(({ compressed }) => compressed)).toHaveLength(1);
   });
 
   test('a client that does not offer it gets nothing compressed', async () => {

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { deleteDevicesBefore } from './devices.repository.ts';
+import { REMEMBERED_MS } from './devices.service.ts';
 
-const KEPT_MS = 24 * 3_600_000;
 const EVERY_MS = 3_600_000;
 // Small portions with room between them, as the log's.
 const PORTION = 500;
@@ -15,7 +15,7 @@ export class DeviceRetention {
     scheduler.every({
       name: 'device-retention',
       everyMs: EVERY_MS,
-      run: async (tx) => ((await deleteDevicesBefore(tx.db, tx.now - KEPT_MS, PORTION)) < PORTION ? undefined : PAUSE_MS),
+      run: async (tx) => ((await deleteDevicesBefore(tx.db, tx.now - REMEMBERED_MS, PORTION)) < PORTION ? undefined : PAUSE_MS),
     });
   }
 }

@@ -20,7 +20,8 @@ export interface DeviceToken {
   expiresAt: number;
 }
 
-const REMEMBERED_MS = 24 * 3_600_000;
+/** How long it is remembered how a device's latest connection ended, in milliseconds: contract §4. */
+export const REMEMBERED_MS = 24 * 3_600_000;
 const GATHER_MS = 100;
 const LAST_WRITE_MS = 1_000;
 

@@ -41,6 +41,8 @@ export class NetworkConnections implements OnModuleDestroy {
       ip: this.addresses.of(engine.request),
       sessions: new Set<Session>(),
     };
+    // It may have closed while a CONNECT was looked at: then nothing would take it out again.
+    if (engine.readyState === 'closed') return connection;
     this.#open.set(engine, { connection, idleSince: Date.now() });
     engine.once('close', () => this.#open.delete(engine));
     return connection;

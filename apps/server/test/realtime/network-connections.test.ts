@@ -2,6 +2,7 @@ import { LIMITS } from '@majlis/contract';
 import { Socket } from 'socket.io';
 import { queryObjects } from 'node:v8';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { EngineWire } from '../../src/realtime/socket-io-internals.ts';
 import { SocketServer } from '../../src/realtime/socket-server.ts';
 import { rawConnected, rawSocket } from '../support/raw-socket.ts';
 import { TEST_NAMESPACE, metric, startChat, startOwn } from './chat-server.ts';
@@ -92,6 +93,20 @@ describe('Everything else closes the transport, so that stock clients reconnect'
       await raw.next('close');
     }
     await vi.waitUntil(() => sockets() <= before, { timeout: 5_000, interval: 100 });
+  });
+
+  test('nor of one whose client left before it was answered', async () => {
+    const server = await startOwn({ RATE_LIMIT_MAX_CONNECTS: '0' });
+    const wires = () => queryObjects(EngineWire, { format: 'count' });
+    const before = wires();
+    for (let i = 0; i < 10; i++) {
+      const raw = rawSocket(server.url);
+      await raw.next('open');
+      raw.send(`40${JSON.stringify({ token: server.token(`nobody ${i}`) })}`);
+      raw.close();
+    }
+    await vi.waitUntil(() => server.app.get(SocketServer).clients === 0);
+    await vi.waitUntil(() => wires() <= before, { timeout: 5_000, interval: 100 });
   });
 
   test('one connection cannot ask for sockets without end before any of them is answered', async () => {
